@@ -1,0 +1,14 @@
+//! Meridian: an authoritative DNS server that answers each client with the address of its nearest
+//! healthy availability zone.
+//!
+//! The layers, from the bottom (`tests/architecture.rs` holds every import to them): [`id`],
+//! [`time`] and [`span`]; the core of [`wire`], [`zone`], [`geo`], [`health`], [`route`] and
+//! [`answer`], which knows no file, socket or clock; and the shell around it.
+
+pub mod geo;
+pub mod health;
+pub mod id;
+pub mod route;
+pub mod span;
+pub mod time;
+pub mod wire;

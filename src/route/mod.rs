@@ -1,0 +1,9 @@
+//! Which az answers whom: the checked topology, the order of azs for a place, and the director
+//! that turns health into a routing table. It knows no wire format and no I/O.
+
+pub mod topology;
+
+pub use topology::{
+    AllDown, Az, AzId, ClientSet, Endpoint, FamilyDown, MinUp, Policy, Pool, PoolAz, PoolId, Rule,
+    Topology, ViewId, ViewSpec,
+};

@@ -1,0 +1,205 @@
+//! The checked topology: azs, pools, endpoints and monitors as the files state them.
+//!
+//! A `Topology` exists only if it passed every check of a load, so whoever holds one need not look
+//! for dangling names, empty pools or azs without a needed family. Ids are positions in it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::geo::{Continent, Country, Point};
+use crate::health::{MonitorId, MonitorSpec};
+use crate::id::{Id, IdVec};
+
+/// Everything that steering is made of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Topology {
+    /// Availability zones, sorted by name.
+    pub azs: IdVec<AzId, Az>,
+    /// Pools, sorted by full name.
+    pub pools: IdVec<PoolId, Pool>,
+    /// What is probed; each once, however many endpoints share it.
+    pub monitors: IdVec<MonitorId, MonitorSpec>,
+    /// The distinct ways in which pools order azs.
+    pub views: IdVec<ViewId, ViewSpec>,
+}
+
+/// A place that serves traffic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Az {
+    /// The name, as in `[az.NAME]`.
+    pub name: String,
+    /// Where it is; required where a pool with policy `nearest` uses it.
+    pub location: Option<Point>,
+    /// The country it is in.
+    pub country: Option<Country>,
+    /// Multiplies distances to it; finite and above 0.
+    pub bias: f64,
+}
+
+/// The endpoints that serve one or more names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// The full name: `app.example:web` for a pool of a zone's file.
+    pub name: String,
+    /// How azs are ordered for a client.
+    pub view: ViewId,
+    /// The endpoints by az, in the order of the azs' names. Never empty.
+    pub azs: Vec<PoolAz>,
+    /// TTL of answers when calm.
+    pub ttl: Duration,
+    /// TTL of answers while things are moving; at most `ttl`.
+    pub min_ttl: Duration,
+    /// What is answered when no az is up.
+    pub all_down: AllDown,
+    /// How long an az must be up again before it becomes eligible.
+    pub hold: Duration,
+    /// How many of an az's endpoints must be up.
+    pub min_up: MinUp,
+    /// What a lost address family means for its az.
+    pub family_down: FamilyDown,
+    /// Whether EDNS Client Subnet is honoured.
+    pub ecs: bool,
+}
+
+/// One az of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolAz {
+    /// The az.
+    pub az: AzId,
+    /// Its endpoints, without duplicates, in the order of the file. Never empty.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One address of an az.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The address that is given to clients.
+    pub address: IpAddr,
+    /// What tells whether it is up; `None` in a pool without a check: always up.
+    pub monitor: Option<MonitorId>,
+}
+
+/// What to answer when no endpoint of any az is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllDown {
+    /// As if every az were up.
+    Open,
+    /// Nothing: NODATA.
+    Closed,
+}
+
+/// How many endpoints of an az must be up, counted per address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MinUp {
+    /// This many, at least 1; all of them where an az has fewer.
+    Count(u32),
+    /// At least this share of them, in percent (1 to 100), rounded up.
+    Percent(u8),
+}
+
+impl MinUp {
+    /// How many of `endpoints` must be up: at least 1, at most all.
+    pub fn of(self, endpoints: usize) -> usize {
+        let wanted = match self {
+            Self::Count(count) => count as usize,
+            Self::Percent(percent) => (endpoints * usize::from(percent)).div_ceil(100),
+        };
+        wanted.clamp(1, endpoints.max(1))
+    }
+}
+
+/// What the loss of one address family means in a pool that has both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FamilyDown {
+    /// A lost IPv6 ends the AAAA answers; a lost IPv4 takes the az out.
+    Drop,
+    /// Any lost family takes the az out.
+    Az,
+}
+
+/// What decides the order of azs for a client; pools with equal specs share a view.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ViewSpec {
+    /// The azs to order, ascending. Never empty.
+    pub azs: Vec<AzId>,
+    /// How.
+    pub policy: Policy,
+    /// What comes before the policy, first match first.
+    pub rules: Vec<Rule>,
+}
+
+/// How a pool orders its azs for a client.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Policy {
+    /// By great-circle distance times bias. A client without a place gets `order` if given, else
+    /// azs by name.
+    Nearest {
+        /// For clients without a place. Azs of the pool only; those not named follow by name.
+        order: Vec<AzId>,
+    },
+    /// As `order` says, for every client. Azs not named follow by name.
+    Failover {
+        /// First to last. Azs of the pool only.
+        order: Vec<AzId>,
+    },
+}
+
+/// Clients that get certain azs first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Any of these matches.
+    pub clients: Vec<ClientSet>,
+    /// The azs that come first, in this order. Azs of the pool only.
+    pub prefer: Vec<AzId>,
+}
+
+/// A set of clients that a rule can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClientSet {
+    /// `country:IN`
+    Country(Country),
+    /// `continent:AS`
+    Continent(Continent),
+}
+
+/// One of a topology's azs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AzId(pub u16);
+
+/// One of a topology's pools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PoolId(pub u32);
+
+/// One of a topology's views.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ViewId(pub u32);
+
+impl Id for AzId {
+    fn from_index(index: usize) -> Self {
+        Self(u16::try_from(index).expect("a load holds at most 65,535 azs"))
+    }
+
+    fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl Id for PoolId {
+    fn from_index(index: usize) -> Self {
+        Self(u32::try_from(index).expect("a load holds fewer than 2^32 pools"))
+    }
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Id for ViewId {
+    fn from_index(index: usize) -> Self {
+        Self(u32::try_from(index).expect("a load holds fewer than 2^32 views"))
+    }
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
