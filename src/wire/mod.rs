@@ -1,8 +1,16 @@
 //! The DNS message format (RFC 1035 section 4): names, types, the query parser and the bounded
 //! writer. It knows bytes, never zones.
 
+pub mod edns;
 pub mod name;
+pub mod qname;
+pub mod query;
 pub mod rr;
+pub mod writer;
 
+pub use edns::{ClientSubnet, Edns};
 pub use name::{Name, NameError};
-pub use rr::{Rcode, RecordType};
+pub use qname::Qname;
+pub use query::{HEADER, Head, Query, Unanswerable};
+pub use rr::{CLASS_IN, Rcode, RecordType};
+pub use writer::{Full, OptRecord, Section, Writer};

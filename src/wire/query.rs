@@ -1,0 +1,172 @@
+//! Parses a query as it came from the network, without copying more than its name.
+//!
+//! [`Query::parse`] accepts any bytes. It reads the header, the one question and the EDNS options
+//! that matter, and tells apart what must be dropped (it may be a reflected response), what gets
+//! an error with the question echoed, and what gets an error with a bare header.
+
+use super::edns::Edns;
+use super::qname::Qname;
+use super::rr::{Rcode, RecordType};
+
+/// The length of a message header (RFC 1035 section 4.1.1).
+pub const HEADER: usize = 12;
+
+/// A query that can be answered; borrows the message.
+#[derive(Debug)]
+pub struct Query<'a> {
+    /// The header and question, as received.
+    pub head: Head<'a>,
+    /// QNAME, in lower case.
+    pub qname: Qname,
+    /// QTYPE.
+    pub qtype: RecordType,
+    /// QCLASS.
+    pub qclass: u16,
+    /// The OPT record, if there is one.
+    pub edns: Option<Edns<'a>>,
+}
+
+/// What of a query is echoed in any reply to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// The header, and the question with its case as received; the header alone where the question
+    /// can't be read.
+    pub bytes: &'a [u8],
+}
+
+/// Why a message is not a query that can be answered.
+#[derive(Debug)]
+pub enum Unanswerable<'a> {
+    /// Too short for a header, or a response: silence.
+    Drop,
+    /// Answered with this code.
+    Reply {
+        /// The code.
+        rcode: Rcode,
+        /// What to echo.
+        head: Head<'a>,
+        /// Whether an OPT record was read, so that one must be sent (RFC 6891 section 6.1.1).
+        edns: Option<Edns<'a>>,
+    },
+}
+
+impl Head<'_> {
+    /// The ID.
+    pub fn id(self) -> u16 {
+        match *self.bytes {
+            [high, low, ..] => u16::from_be_bytes([high, low]),
+            _ => 0,
+        }
+    }
+}
+
+impl<'a> Query<'a> {
+    /// Reads `message`.
+    pub fn parse(message: &'a [u8]) -> Result<Self, Unanswerable<'a>> {
+        let Some((header, body)) = message.split_first_chunk::<HEADER>() else {
+            return Err(Unanswerable::Drop);
+        };
+        let [_, _, flags, _, qd_high, qd_low, counts @ ..] = *header;
+        if flags & 0x80 != 0 {
+            return Err(Unanswerable::Drop);
+        }
+        let bare = Head { bytes: header };
+        let refuse = |rcode, head, edns| Err(Unanswerable::Reply { rcode, head, edns });
+        if flags & 0x78 != 0 {
+            return refuse(Rcode::NotImp, bare, None);
+        }
+        if (qd_high, qd_low) != (0, 1) {
+            return refuse(Rcode::FormErr, bare, None);
+        }
+        let Some(qname) = Qname::read(body) else {
+            return refuse(Rcode::FormErr, bare, None);
+        };
+        let question = qname.as_wire().len() + 4;
+        let Some((&[.., t1, t0, c1, c0], records)) = body.split_at_checked(question) else {
+            return refuse(Rcode::FormErr, bare, None);
+        };
+        let head = Head { bytes: message.get(..HEADER + question).unwrap_or(header) };
+        let [an1, an0, ns1, ns0, ar1, ar0] = counts;
+        let records_before =
+            u32::from(u16::from_be_bytes([an1, an0])) + u32::from(u16::from_be_bytes([ns1, ns0]));
+        let additional = u32::from(u16::from_be_bytes([ar1, ar0]));
+        let edns = match Edns::find(records, records_before, additional) {
+            Ok(edns) => edns,
+            Err(_) => return refuse(Rcode::FormErr, head, None),
+        };
+        if let Some(edns) = edns {
+            if edns.version != 0 {
+                return refuse(Rcode::BadVers, head, Some(edns));
+            }
+            if edns.malformed {
+                return refuse(Rcode::FormErr, head, Some(edns));
+            }
+        }
+        Ok(Self {
+            head,
+            qname,
+            qtype: RecordType(u16::from_be_bytes([t1, t0])),
+            qclass: u16::from_be_bytes([c1, c0]),
+            edns,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::CLASS_IN;
+
+    const WWW: &[u8] = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03wWw\x07Example\0\0\x01\0\x01";
+
+    fn with(patch: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut message = WWW.to_vec();
+        patch(&mut message);
+        message
+    }
+
+    fn rcode(message: &[u8]) -> Option<Rcode> {
+        match Query::parse(message) {
+            Err(Unanswerable::Reply { rcode, .. }) => Some(rcode),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_question_is_folded_for_look_up_and_kept_for_the_echo() {
+        let query = Query::parse(WWW).unwrap();
+        assert_eq!(query.qname.as_wire(), b"\x03www\x07example\0");
+        assert_eq!((query.qtype, query.qclass), (RecordType::A, CLASS_IN));
+        assert_eq!(query.head.bytes, WWW);
+        assert_eq!(query.head.id(), 0x1234);
+        assert!(query.edns.is_none());
+    }
+
+    #[test]
+    fn responses_and_fragments_are_dropped() {
+        let response = with(|m| m[2] |= 0x80);
+        assert!(matches!(Query::parse(&response), Err(Unanswerable::Drop)));
+        for len in 0..HEADER {
+            assert!(matches!(Query::parse(&WWW[..len]), Err(Unanswerable::Drop)));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_is_a_format_error() {
+        for len in HEADER..WWW.len() {
+            assert_eq!(rcode(&WWW[..len]), Some(Rcode::FormErr), "{len} octets");
+        }
+    }
+
+    #[test]
+    fn other_opcodes_are_not_implemented_and_one_question_is_required() {
+        assert_eq!(rcode(&with(|m| m[2] |= 4 << 3)), Some(Rcode::NotImp));
+        assert_eq!(rcode(&with(|m| m[5] = 0)), Some(Rcode::FormErr));
+        assert_eq!(rcode(&with(|m| m[5] = 2)), Some(Rcode::FormErr));
+    }
+
+    #[test]
+    fn pointers_in_the_question_are_a_format_error() {
+        assert_eq!(rcode(&with(|m| m[12] = 0xc0)), Some(Rcode::FormErr));
+    }
+}

@@ -1,0 +1,382 @@
+//! Writes a response into a bounded buffer.
+//!
+//! Space for the OPT record is set aside before anything else, so that truncation never drops it.
+//! Names in record data are never compressed; owner names are pointers (RFC 1035 section 4.1.4) to
+//! where the name, or a name that ends in it, already stands.
+
+use super::edns::{ClientSubnet, OPTION_CLIENT_SUBNET};
+use super::query::{HEADER, Head};
+use super::rr::{CLASS_IN, Rcode, RecordType};
+
+/// A response under construction.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    buffer: &'a mut [u8],
+    len: usize,
+    /// What records may fill: the limit of the transport less what is reserved for OPT.
+    limit: usize,
+}
+
+/// Which count of the header a record adds to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// ANCOUNT.
+    Answer,
+    /// NSCOUNT.
+    Authority,
+    /// ARCOUNT.
+    Additional,
+}
+
+/// The record or name does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// What the OPT record of a response says.
+#[derive(Clone, Copy, Debug)]
+pub struct OptRecord<'a> {
+    /// The largest datagram that this server takes.
+    pub udp_payload: u16,
+    /// DNSSEC OK, copied from the query (RFC 3225 section 3).
+    pub dnssec_ok: bool,
+    /// The query's Client Subnet and the SCOPE PREFIX-LENGTH of this answer, where it is echoed.
+    pub client_subnet: Option<(ClientSubnet<'a>, u8)>,
+}
+
+/// A place for a second attempt: everything after it can be taken back.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    len: usize,
+    counts: [u8; 6],
+}
+
+/// The largest offset a pointer can hold.
+const MAX_POINTER: usize = 0x3fff;
+
+impl<'a> Writer<'a> {
+    /// Starts a response to the query with this `head`, at most `limit` octets long, of which
+    /// `reserved` are kept for the OPT record. `None` if not even the head fits.
+    pub fn new(
+        buffer: &'a mut [u8],
+        head: Head<'_>,
+        limit: usize,
+        reserved: usize,
+    ) -> Option<Self> {
+        let limit = limit.min(buffer.len()).checked_sub(reserved)?;
+        let len = head.bytes.len();
+        if len > limit || len < HEADER {
+            return None;
+        }
+        let target = buffer.get_mut(..len)?;
+        target.copy_from_slice(head.bytes);
+        let (header, _) = target.split_first_chunk_mut::<HEADER>()?;
+        // QR, the query's OPCODE and RD; AA, TC, RA, Z, AD, CD (RFC 4035 section 3.1.6) clear.
+        header[2] = 0x80 | header[2] & 0x79;
+        header[3] = 0;
+        header[4] = 0;
+        header[5] = u8::from(len > HEADER);
+        header[6..].fill(0);
+        Some(Self { buffer, len, limit })
+    }
+
+    /// The octets written so far.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing has been written: never so, since there is a header.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Sets the response code's lower four bits; the rest belongs to OPT.
+    pub fn set_rcode(&mut self, rcode: Rcode) {
+        if let Some(flags) = self.buffer.get_mut(3) {
+            *flags = *flags & 0xf0 | rcode as u8 & 0x0f;
+        }
+    }
+
+    /// Sets AA, an authoritative answer.
+    pub fn set_authoritative(&mut self) {
+        if let Some(flags) = self.buffer.get_mut(2) {
+            *flags |= 0x04;
+        }
+    }
+
+    /// Sets TC, a truncated answer.
+    pub fn set_truncated(&mut self) {
+        if let Some(flags) = self.buffer.get_mut(2) {
+            *flags |= 0x02;
+        }
+    }
+
+    /// Where things stand.
+    pub fn mark(&self) -> Mark {
+        let mut counts = [0; 6];
+        if let Some(from) = self.buffer.get(6..HEADER) {
+            counts.copy_from_slice(from);
+        }
+        Mark { len: self.len, counts }
+    }
+
+    /// Takes back everything written after `mark`.
+    pub fn rewind(&mut self, mark: Mark) {
+        self.len = mark.len;
+        if let Some(counts) = self.buffer.get_mut(6..HEADER) {
+            counts.copy_from_slice(&mark.counts);
+        }
+    }
+
+    /// Appends a whole set of records in ready form (owner `C0 0C`, TYPE, CLASS, TTL, RDLENGTH,
+    /// RDATA), all or nothing, with `owner`, an offset in this message, as their owner. Returns where
+    /// the first record begins.
+    pub fn put_set(
+        &mut self,
+        section: Section,
+        owner: usize,
+        records: &[u8],
+        count: usize,
+    ) -> Result<usize, Full> {
+        if owner > MAX_POINTER {
+            return self.put_set_in_full(section, owner, records, count);
+        }
+        let start = self.len;
+        self.append(records)?;
+        self.count(section, count);
+        if owner != HEADER {
+            let pointer = (0xc000 | owner as u16).to_be_bytes();
+            let mut at = start;
+            for _ in 0..count {
+                let Some(record) = self.buffer.get_mut(at..self.len) else { break };
+                let Some((fixed, _)) = record.split_first_chunk_mut::<12>() else { break };
+                fixed[..2].copy_from_slice(&pointer);
+                at += 12 + usize::from(u16::from_be_bytes([fixed[10], fixed[11]]));
+            }
+        }
+        Ok(start)
+    }
+
+    /// As [`Self::put_set`] where the owner stands beyond what a pointer reaches: it is repeated.
+    fn put_set_in_full(
+        &mut self,
+        section: Section,
+        owner: usize,
+        records: &[u8],
+        count: usize,
+    ) -> Result<usize, Full> {
+        let mark = self.mark();
+        let mut rest = records;
+        while let Some((fixed, tail)) = rest.split_first_chunk::<12>() {
+            let rdata = usize::from(u16::from_be_bytes([fixed[10], fixed[11]]));
+            let (rdata, tail) = tail.split_at_checked(rdata).ok_or(Full)?;
+            let put = self
+                .copy_name(owner)
+                .and_then(|()| self.append(&fixed[2..]))
+                .and_then(|()| self.append(rdata));
+            if put.is_err() {
+                self.rewind(mark);
+                return Err(Full);
+            }
+            rest = tail;
+        }
+        self.count(section, count);
+        Ok(mark.len)
+    }
+
+    /// Appends one record whose RDATA is `parts`, one after the other. Returns where RDATA begins.
+    pub fn put_record(
+        &mut self,
+        section: Section,
+        owner: usize,
+        rtype: RecordType,
+        ttl: u32,
+        rdata: &[u8],
+    ) -> Result<usize, Full> {
+        let mark = self.mark();
+        let put = if owner <= MAX_POINTER {
+            self.append(&(0xc000 | owner as u16).to_be_bytes())
+        } else {
+            self.copy_name(owner)
+        };
+        let mut fixed = [0; 10];
+        fixed[..2].copy_from_slice(&rtype.0.to_be_bytes());
+        fixed[2..4].copy_from_slice(&CLASS_IN.to_be_bytes());
+        fixed[4..8].copy_from_slice(&ttl.to_be_bytes());
+        fixed[8..].copy_from_slice(&(rdata.len() as u16).to_be_bytes());
+        match put.and_then(|()| self.append(&fixed)).and_then(|()| self.append(rdata)) {
+            Ok(()) => {
+                self.count(section, 1);
+                Ok(self.len - rdata.len())
+            }
+            Err(full) => {
+                self.rewind(mark);
+                Err(full)
+            }
+        }
+    }
+
+    /// Ends the response, with an OPT record where `opt` is given. Returns its length.
+    pub fn finish(mut self, rcode: Rcode, opt: Option<OptRecord<'_>>) -> usize {
+        self.set_rcode(rcode);
+        let Some(opt) = opt else { return self.len };
+        self.limit = self.buffer.len();
+        let [payload_high, payload_low] = opt.udp_payload.to_be_bytes();
+        let options = opt.client_subnet.map_or(0, |(subnet, _)| 4 + subnet.wire.len());
+        let [len_high, len_low] = (options as u16).to_be_bytes();
+        let dnssec_ok = u8::from(opt.dnssec_ok) << 7;
+        let extended = rcode as u8 >> 4;
+        let fixed = [
+            0,
+            0,
+            RecordType::OPT.0 as u8,
+            payload_high,
+            payload_low,
+            extended,
+            0,
+            dnssec_ok,
+            0,
+            len_high,
+            len_low,
+        ];
+        let mark = self.mark();
+        let put = self.append(&fixed).and_then(|()| match opt.client_subnet {
+            Some((subnet, scope)) => self.append_client_subnet(subnet, scope),
+            None => Ok(()),
+        });
+        match put {
+            Ok(()) => self.count(Section::Additional, 1),
+            Err(Full) => self.rewind(mark),
+        }
+        self.len
+    }
+
+    /// The octets that the OPT record of [`Self::finish`] takes.
+    pub fn opt_len(client_subnet: Option<ClientSubnet<'_>>) -> usize {
+        11 + client_subnet.map_or(0, |subnet| 4 + subnet.wire.len())
+    }
+
+    fn append_client_subnet(&mut self, subnet: ClientSubnet<'_>, scope: u8) -> Result<(), Full> {
+        let len = subnet.wire.len() as u8;
+        self.append(&[0, OPTION_CLIENT_SUBNET as u8, 0, len])?;
+        let start = self.len;
+        self.append(subnet.wire)?;
+        if let Some(octet) = self.buffer.get_mut(start + 3) {
+            *octet = scope;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        let end = self.len + bytes.len();
+        if end > self.limit {
+            return Err(Full);
+        }
+        self.buffer.get_mut(self.len..end).ok_or(Full)?.copy_from_slice(bytes);
+        self.len = end;
+        Ok(())
+    }
+
+    /// Repeats the uncompressed name that stands at `from`.
+    fn copy_name(&mut self, from: usize) -> Result<(), Full> {
+        let mut at = from;
+        loop {
+            let len = usize::from(*self.buffer.get(at).ok_or(Full)?);
+            at += 1 + len;
+            if len == 0 {
+                break;
+            }
+        }
+        let end = self.len + at - from;
+        if end > self.limit {
+            return Err(Full);
+        }
+        self.buffer.copy_within(from..at, self.len);
+        self.len = end;
+        Ok(())
+    }
+
+    fn count(&mut self, section: Section, records: usize) {
+        let at = match section {
+            Section::Answer => 6,
+            Section::Authority => 8,
+            Section::Additional => 10,
+        };
+        if let Some((count, _)) =
+            self.buffer.get_mut(at..).and_then(|bytes| bytes.split_first_chunk_mut::<2>())
+        {
+            *count = u16::from_be_bytes(*count).saturating_add(records as u16).to_be_bytes();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &[u8] = b"\x12\x34\x01\x10\0\x01\0\0\0\0\0\x01\x03www\x07example\0\0\x01\0\x01";
+    const SET: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\0\x1e\0\x04\x01\x02\x03\x04";
+
+    fn writer(buffer: &mut [u8], limit: usize) -> Writer<'_> {
+        Writer::new(buffer, Head { bytes: HEAD }, limit, 0).unwrap()
+    }
+
+    #[test]
+    fn a_response_echoes_id_question_and_rd_alone() {
+        let mut buffer = [0xff; 512];
+        let len = writer(&mut buffer, 512).finish(Rcode::NoError, None);
+        assert_eq!(&buffer[..12], b"\x12\x34\x81\0\0\x01\0\0\0\0\0\0");
+        assert_eq!(&buffer[12..len], &HEAD[12..]);
+    }
+
+    #[test]
+    fn a_set_goes_in_whole_or_not_at_all() {
+        let mut buffer = [0; 512];
+        let mut response = writer(&mut buffer, HEAD.len() + SET.len());
+        assert_eq!(response.put_set(Section::Answer, 12, SET, 1), Ok(HEAD.len()));
+        assert_eq!(response.put_set(Section::Answer, 12, SET, 1), Err(Full));
+        let len = response.finish(Rcode::NoError, None);
+        assert_eq!(buffer[6..8], [0, 1]);
+        assert_eq!(&buffer[HEAD.len()..len], SET);
+    }
+
+    #[test]
+    fn owners_other_than_the_question_are_pointers_to_where_they_stand() {
+        let mut buffer = [0; 512];
+        let mut response = writer(&mut buffer, 512);
+        response.put_set(Section::Authority, 16, &[SET, SET].concat(), 2).unwrap();
+        let len = response.finish(Rcode::NoError, None);
+        let records = &buffer[HEAD.len()..len];
+        assert_eq!((&records[..2], &records[16..18]), (&b"\xc0\x10"[..], &b"\xc0\x10"[..]));
+        assert_eq!(buffer[8..10], [0, 2]);
+    }
+
+    #[test]
+    fn an_owner_beyond_the_reach_of_a_pointer_is_repeated() {
+        let mut buffer = vec![0; 0x8000];
+        let mut response = writer(&mut buffer, 0x8000);
+        let filler = [0; 0x4000];
+        let rdata = response.put_record(Section::Answer, 12, RecordType::TXT, 0, &filler).unwrap();
+        let name = rdata + filler.len();
+        response.put_record(Section::Answer, 12, RecordType::CNAME, 0, b"\x01a\0").unwrap();
+        response.put_set(Section::Answer, name + 12, SET, 1).unwrap();
+        let len = response.finish(Rcode::NoError, None);
+        assert_eq!(&buffer[len - 17..len - 14], b"\x01a\0");
+    }
+
+    #[test]
+    fn the_opt_record_carries_the_upper_bits_of_the_code_and_the_scope() {
+        let wire = [0, 1, 24, 0, 49, 36, 10];
+        let subnet =
+            ClientSubnet { wire: &wire, address: Some("49.36.10.0".parse().unwrap()), source: 24 };
+        let mut buffer = [0; 512];
+        let opt =
+            OptRecord { udp_payload: 1232, dnssec_ok: true, client_subnet: Some((subnet, 19)) };
+        let len = writer(&mut buffer, 512).finish(Rcode::BadVers, Some(opt));
+        assert_eq!(len - HEAD.len(), Writer::opt_len(Some(subnet)));
+        assert_eq!(
+            &buffer[HEAD.len()..len],
+            b"\0\0\x29\x04\xd0\x01\0\x80\0\0\x0b\0\x08\0\x07\0\x01\x18\x13\x31\x24\x0a"
+        );
+        assert_eq!((buffer[3] & 0x0f, buffer[11]), (0, 1));
+    }
+}
