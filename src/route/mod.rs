@@ -4,6 +4,6 @@
 pub mod topology;
 
 pub use topology::{
-    AllDown, Az, AzId, ClientSet, Endpoint, FamilyDown, MinUp, Policy, Pool, PoolAz, PoolId, Rule,
+    AllDown, Az, AzId, ClientSet, Endpoint, Family, FamilyDown, MinUp, Policy, Pool, PoolAz, PoolId, Rule,
     Topology, ViewId, ViewSpec,
 };

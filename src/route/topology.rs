@@ -3,6 +3,7 @@
 //! A `Topology` exists only if it passed every check of a load, so whoever holds one need not look
 //! for dangling names, empty pools or azs without a needed family. Ids are positions in it.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -61,6 +62,23 @@ pub struct Pool {
     pub ecs: bool,
 }
 
+impl Pool {
+    /// Whether any endpoint of any az has an address of `family`, whatever its health.
+    pub fn has_family(&self, family: Family) -> bool {
+        let mut endpoints = self.azs.iter().flat_map(|az| &az.endpoints);
+        endpoints.any(|endpoint| endpoint.family() == family)
+    }
+}
+
+/// An address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// IPv4, asked for by type A.
+    V4,
+    /// IPv6, asked for by type AAAA.
+    V6,
+}
+
 /// One az of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolAz {
@@ -77,6 +95,16 @@ pub struct Endpoint {
     pub address: IpAddr,
     /// What tells whether it is up; `None` in a pool without a check: always up.
     pub monitor: Option<MonitorId>,
+}
+
+impl Endpoint {
+    /// The family of its address.
+    pub fn family(self) -> Family {
+        match self.address {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
+        }
+    }
 }
 
 /// What to answer when no endpoint of any az is up.
@@ -160,6 +188,15 @@ pub enum ClientSet {
     Country(Country),
     /// `continent:AS`
     Continent(Continent),
+}
+
+impl fmt::Display for ClientSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Country(country) => write!(f, "country:{country}"),
+            Self::Continent(continent) => write!(f, "continent:{}", continent.code()),
+        }
+    }
 }
 
 /// One of a topology's azs.
