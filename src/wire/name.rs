@@ -63,34 +63,9 @@ impl Name {
     /// Parses the presentation form (RFC 1035 section 5.1): `\.` and `\DDD` escapes; a name without
     /// a final dot is relative to `origin`, and `@` is `origin` itself.
     pub fn from_text(text: &[u8], origin: &Self) -> Result<Self, NameError> {
-        if text == b"@" {
-            return Ok(origin.clone());
-        }
-        if text == b"." {
-            return Ok(Self::root());
-        }
-        let mut wire = Vec::with_capacity(text.len() + 2);
-        let mut label = vec![];
-        let mut bytes = text.iter().copied();
-        let mut absolute = false;
-        while let Some(byte) = bytes.next() {
-            absolute = false;
-            match byte {
-                b'.' => {
-                    push_label(&mut wire, &mut label)?;
-                    absolute = true;
-                }
-                b'\\' => label.push(unescape(&mut bytes)?),
-                byte => label.push(byte),
-            }
-        }
-        if absolute {
-            wire.push(0);
-        } else {
-            push_label(&mut wire, &mut label)?;
-            wire.extend_from_slice(&origin.0);
-        }
-        if wire.len() > MAX_NAME { Err(NameError::LongName) } else { Ok(Self(wire.into())) }
+        let mut wire = Vec::with_capacity(text.len() + origin.0.len() + 1);
+        write_text(text, &origin.0, &mut wire)?;
+        Ok(Self(wire.into()))
     }
 
     /// The uncompressed wire form, the root's zero octet included.
@@ -213,14 +188,57 @@ impl fmt::Debug for Name {
     }
 }
 
-fn push_label(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Result<(), NameError> {
-    match label.len() {
-        0 => return Err(NameError::EmptyLabel),
-        len @ 1..=MAX_LABEL => wire.push(len as u8),
-        _ => return Err(NameError::LongLabel),
+/// Appends the wire form of the presentation form `text` to `wire`, completed by the wire form
+/// `origin`. After an error the bytes appended so far have no meaning.
+pub(crate) fn write_text(text: &[u8], origin: &[u8], wire: &mut Vec<u8>) -> Result<(), NameError> {
+    match text {
+        b"@" => wire.extend_from_slice(origin),
+        b"." => wire.push(0),
+        text => {
+            let start = wire.len();
+            write_labels(text, origin, wire)?;
+            if wire.len() - start > MAX_NAME {
+                return Err(NameError::LongName);
+            }
+        }
     }
-    wire.append(label);
     Ok(())
+}
+
+fn write_labels(text: &[u8], origin: &[u8], wire: &mut Vec<u8>) -> Result<(), NameError> {
+    let mut bytes = text.iter().copied();
+    let mut absolute = false;
+    let mut length_at = wire.len();
+    wire.push(0);
+    while let Some(byte) = bytes.next() {
+        absolute = byte == b'.';
+        match byte {
+            b'.' => {
+                close_label(wire, length_at)?;
+                length_at = wire.len();
+                wire.push(0);
+            }
+            b'\\' => wire.push(unescape(&mut bytes)?),
+            byte => wire.push(byte),
+        }
+    }
+    if !absolute {
+        close_label(wire, length_at)?;
+        wire.extend_from_slice(origin);
+    }
+    Ok(())
+}
+
+/// Writes the length of the label that ends `wire` where its length octet is.
+fn close_label(wire: &mut [u8], length_at: usize) -> Result<(), NameError> {
+    match wire.len() - length_at - 1 {
+        0 => Err(NameError::EmptyLabel),
+        len @ 1..=MAX_LABEL => {
+            wire[length_at] = len as u8;
+            Ok(())
+        }
+        _ => Err(NameError::LongLabel),
+    }
 }
 
 /// The octet that the escape behind a backslash stands for (RFC 1035 section 5.1).
