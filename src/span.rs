@@ -27,3 +27,12 @@ impl Span {
         Self { end: last.end.max(self.end), ..self }
     }
 }
+
+/// How much a fault matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The file is not taken.
+    Error,
+    /// The file is taken, perhaps without a part that the fault names.
+    Warning,
+}
