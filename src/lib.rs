@@ -12,3 +12,4 @@ pub mod route;
 pub mod span;
 pub mod time;
 pub mod wire;
+pub mod zone;

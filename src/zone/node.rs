@@ -1,0 +1,137 @@
+//! What a look-up hands out: borrowed, `Copy`, ready to be sent.
+
+use std::fmt;
+
+use crate::wire::{Name, RecordType};
+
+use super::BindingId;
+use super::tree::{APEX, NodeRow, SetRow, Tree};
+
+/// One existing name of a zone.
+#[derive(Clone, Copy)]
+pub struct Node<'z> {
+    pub(super) tree: &'z Tree,
+    pub(super) index: u32,
+}
+
+impl<'z> Node<'z> {
+    /// The records of one type.
+    pub fn set(self, rtype: RecordType) -> Option<RrSet<'z>> {
+        self.sets().find(|set| set.rtype() == rtype)
+    }
+
+    /// The records of each type, in ascending order of the types.
+    pub fn sets(self) -> impl ExactSizeIterator<Item = RrSet<'z>> + use<'z> {
+        let row = self.row();
+        let first = row.first_set as usize;
+        let rows = &self.tree.sets[first..first + usize::from(row.set_count)];
+        rows.iter().map(move |row| RrSet { tree: self.tree, row })
+    }
+
+    /// The pool that steers this name.
+    pub fn binding(self) -> Option<BindingId> {
+        self.row().binding
+    }
+
+    /// The number of labels, those of the origin included and the root's left out.
+    pub fn depth(self) -> usize {
+        usize::from(self.row().depth)
+    }
+
+    /// The name, below the origin in lower case.
+    pub fn name(self) -> Name {
+        let mut wire = vec![];
+        let mut at = self.index;
+        while at != APEX {
+            wire.extend_from_slice(self.tree.label(at));
+            at = self.tree.parent(at);
+        }
+        wire.extend_from_slice(self.tree.origin().as_wire());
+        Name::from_wire(&wire).expect("labels were interned from a valid name")
+    }
+
+    /// Of a delegation, the addresses that this zone has for its name servers: the server's name
+    /// in wire form, and a set of A or AAAA records (RFC 1034 section 4.2.1).
+    pub fn glue(self) -> impl Iterator<Item = (&'z [u8], RrSet<'z>)> + use<'z> {
+        let servers = self.set(RecordType::NS).into_iter().flat_map(RrSet::rdatas);
+        servers.flat_map(move |server| {
+            let node = self.tree.exact_folded(server);
+            ADDRESSES.iter().filter_map(move |&rtype| Some((server, node?.set(rtype)?)))
+        })
+    }
+
+    fn row(self) -> &'z NodeRow {
+        self.tree.row(self.index)
+    }
+}
+
+impl fmt::Debug for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Node({})", self.name())
+    }
+}
+
+/// The records of one type at one name, without duplicates.
+#[derive(Clone, Copy)]
+pub struct RrSet<'z> {
+    pub(super) tree: &'z Tree,
+    pub(super) row: &'z SetRow,
+}
+
+impl<'z> RrSet<'z> {
+    /// The type.
+    pub fn rtype(self) -> RecordType {
+        RecordType(self.row.rtype)
+    }
+
+    /// The TTL of every record, in seconds.
+    pub fn ttl(self) -> u32 {
+        self.row.ttl
+    }
+
+    /// The number of records, at least one.
+    #[allow(clippy::len_without_is_empty, reason = "a set is never empty")]
+    pub fn len(self) -> usize {
+        usize::from(self.row.count)
+    }
+
+    /// The records as an answer to a question for their name holds them, one behind the other: a
+    /// pointer to the question's name (`C0 0C`), TYPE, CLASS, TTL, RDLENGTH and RDATA, in which
+    /// names are uncompressed.
+    pub fn wire(self) -> &'z [u8] {
+        &self.tree.wire[self.row.start as usize..][..self.row.len as usize]
+    }
+
+    /// Each record from its TYPE on, to be sent behind another owner.
+    pub fn bodies(self) -> impl Iterator<Item = &'z [u8]> + use<'z> {
+        let mut rest = self.wire();
+        std::iter::from_fn(move || {
+            let (body, tail) = rest.get(OWNER..)?.split_at_checked(body_len(rest)?)?;
+            rest = tail;
+            Some(body)
+        })
+    }
+
+    /// The RDATA of each record.
+    pub fn rdatas(self) -> impl Iterator<Item = &'z [u8]> + use<'z> {
+        self.bodies().map(|body| &body[FIXED..])
+    }
+}
+
+impl fmt::Debug for RrSet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RrSet({} x {})", self.len(), self.rtype())
+    }
+}
+
+/// The length of the first of `records` behind its owner.
+fn body_len(records: &[u8]) -> Option<usize> {
+    let rdlength = records.get(OWNER + FIXED - 2..)?.first_chunk()?;
+    Some(FIXED + usize::from(u16::from_be_bytes(*rdlength)))
+}
+
+const ADDRESSES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
+/// The pointer that stands for a record's owner.
+pub(super) const OWNER: usize = 2;
+/// TYPE, CLASS, TTL and RDLENGTH.
+pub(super) const FIXED: usize = 10;
