@@ -1,8 +1,18 @@
 //! Where clients are: coordinates and distance, country points, and the compiled look-ups from an
 //! address to what the databases say of it. It knows nothing of health or of DNS.
 
+pub mod address;
 pub mod country;
+pub mod database;
+pub mod places;
 pub mod point;
+mod ranges;
+mod tree;
+pub mod view;
 
+pub use address::{Canonical, is_routable};
 pub use country::{Continent, Country};
+pub use database::{Database, DatabaseError, DatabaseInfo};
+pub use places::{Found, Place, PlaceId, Places, PointSource};
 pub use point::Point;
+pub use view::{Located, PreferenceId, View};

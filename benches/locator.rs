@@ -1,0 +1,125 @@
+//! What placing clients costs: reading a database, compiling it, and each look-up.
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::sync::LazyLock;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use meridian::geo::{Database, Places, Point};
+use meridian::id::IdVec;
+use meridian::route::policy::compile;
+use meridian::route::{Az, AzId, Policy, ViewSpec};
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn read_and_verify(bencher: Bencher<'_, '_>) {
+    let bytes = std::fs::read(world()).expect("the shipped database");
+    bencher
+        .with_inputs(|| bytes.clone())
+        .bench_local_values(|bytes| Database::read("world".into(), bytes));
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn build_places(bencher: Bencher<'_, '_>) {
+    let databases = [database()];
+    bencher.bench_local(|| Places::build(black_box(&databases)));
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn compile_view_of_20_azs(bencher: Bencher<'_, '_>) {
+    let (azs, spec) = fleet();
+    bencher.bench_local(|| compile(black_box(&spec), &azs, &PLACES));
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1, counters = [ItemsCount::new(LOOKUPS)])]
+fn find_ipv4(bencher: Bencher<'_, '_>) {
+    bench_find(bencher, |random| Ipv4Addr::from_bits(random as u32).into());
+}
+
+/// In the parts of 2000::/3 that registries have given out.
+#[divan::bench(sample_count = 20, sample_size = 1, counters = [ItemsCount::new(LOOKUPS)])]
+fn find_ipv6(bencher: Bencher<'_, '_>) {
+    bench_find(bencher, |random| {
+        let block = [0x2001, 0x2400, 0x2600, 0x2800, 0x2a00, 0x2c00][random as usize % 6];
+        let network = block << 48 | random >> 13;
+        Ipv6Addr::from_bits(u128::from(network) << 64 | 1).into()
+    });
+}
+
+fn bench_find(bencher: Bencher<'_, '_>, address: impl Fn(u64) -> IpAddr) {
+    let (azs, spec) = fleet();
+    let (view, _) = compile(&spec, &azs, &PLACES);
+    let addresses: Vec<_> = random().map(address).take(LOOKUPS).collect();
+    bencher.bench_local(|| {
+        for &address in &addresses {
+            black_box(view.find(black_box(address)));
+        }
+    });
+}
+
+const LOOKUPS: usize = 1 << 20;
+
+static PLACES: LazyLock<Places> = LazyLock::new(|| Places::build(&[database()]));
+
+fn database() -> Database {
+    let bytes = std::fs::read(world()).expect("the shipped database");
+    Database::read("world".into(), bytes).expect("the shipped database is valid")
+}
+
+fn world() -> impl AsRef<Path> {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/geoip/world.mmdb")
+}
+
+/// 20 azs where clouds have theirs, ordered by distance.
+fn fleet() -> (IdVec<AzId, Az>, ViewSpec) {
+    let azs: IdVec<AzId, Az> = LOCATIONS
+        .iter()
+        .map(|&(name, latitude, longitude)| Az {
+            name: name.into(),
+            location: Point::new(latitude, longitude),
+            country: None,
+            bias: 1.0,
+        })
+        .collect();
+    let policy = Policy::Nearest { order: vec![] };
+    let spec = ViewSpec { azs: azs.ids().collect(), policy, rules: vec![] };
+    (azs, spec)
+}
+
+const LOCATIONS: [(&str, f64, f64); 20] = [
+    ("bahrain", 26.07, 50.56),
+    ("capetown", -33.92, 18.42),
+    ("dublin", 53.35, -6.26),
+    ("frankfurt", 50.11, 8.68),
+    ("hongkong", 22.32, 114.17),
+    ("jakarta", -6.21, 106.85),
+    ("london", 51.51, -0.13),
+    ("milan", 45.46, 9.19),
+    ("montreal", 45.5, -73.57),
+    ("mumbai", 19.08, 72.88),
+    ("ohio", 40.0, -83.0),
+    ("oregon", 45.84, -119.7),
+    ("paris", 48.86, 2.35),
+    ("saopaulo", -23.55, -46.63),
+    ("seoul", 37.57, 126.98),
+    ("singapore", 1.35, 103.82),
+    ("stockholm", 59.33, 18.07),
+    ("sydney", -33.87, 151.21),
+    ("tokyo", 35.68, 139.69),
+    ("virginia", 38.9, -77.4),
+];
+
+/// Numbers without order, the same in every run (splitmix64).
+fn random() -> impl Iterator<Item = u64> {
+    (1_u64..).map(|n| {
+        let mut z = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    })
+}

@@ -1,0 +1,233 @@
+//! A GeoIP database in MaxMind's format: verified whole, then asked for what each record says of
+//! a place.
+//!
+//! It is read from bytes, with the schema that MaxMind's own databases and most others share
+//! (`country.iso_code`, `location.latitude`, …). What a record holds beside that is not looked at.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use maxminddb::{LookupResult, MaxMindDbError, PathElement, Reader};
+use serde::Deserialize;
+
+use super::tree::{Tree, TreeFault};
+use super::{Continent, Country, Point};
+use crate::time::Wall;
+
+/// A database that passed every check.
+#[derive(Debug)]
+pub struct Database {
+    info: DatabaseInfo,
+    metadata: maxminddb::Metadata,
+    /// The file up to where the search tree ends.
+    nodes: Vec<u8>,
+    offsets: OffsetSet,
+    /// In the order of their offsets.
+    records: Vec<Record>,
+}
+
+/// What is known of a database as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseInfo {
+    /// The name it was given when it was read.
+    pub name: String,
+    /// Its type, such as `GeoLite2-City`.
+    pub kind: String,
+    /// When it was built.
+    pub built: Wall,
+    /// How many distinct records it holds.
+    pub records: usize,
+    /// How many networks have a record; IPv4 networks count once.
+    pub networks: usize,
+}
+
+/// Why bytes are not a database to place clients by.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseError {
+    /// The file violates the format, in the words of its reader.
+    #[error("not a valid MaxMind database: {0}")]
+    Invalid(String),
+    /// Far more paths lead through the search tree than its nodes explain.
+    #[error("not a valid MaxMind database: its search tree is tangled")]
+    Tangled,
+    /// No address has a record.
+    #[error("the database has no records")]
+    Empty,
+    /// No record says anything that is understood.
+    #[error(
+        "no record has country.iso_code, registered_country.iso_code, continent.code, or \
+         location.latitude and location.longitude"
+    )]
+    NoKnownPath,
+}
+
+/// What one record says of a place.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Record {
+    /// `location`
+    pub(crate) point: Option<Point>,
+    /// `country`, else `registered_country`
+    pub(crate) country: Option<Country>,
+    /// `continent`, else that of the country
+    pub(crate) continent: Option<Continent>,
+}
+
+impl Database {
+    /// Verifies and reads all of `bytes`; `name` is what people will know the database by.
+    pub fn read(name: String, mut bytes: Vec<u8>) -> Result<Self, DatabaseError> {
+        let reader = Reader::from_source(&bytes[..])?;
+        let metadata = reader.metadata().clone();
+        let tree = Tree::new(&bytes, &metadata);
+        let mut offsets = OffsetSet::new(bytes.len());
+        let (mut samples, mut networks) = (Vec::new(), 0);
+        tree.networks(|first, offset| {
+            networks += 1;
+            if offsets.insert(offset) {
+                samples.push((offset, first));
+            }
+        })?;
+        // Only now is it sure to come to an end.
+        reader.verify()?;
+        samples.sort_unstable();
+        let records = samples
+            .into_iter()
+            .map(|(_, first)| Ok(Record::decode(&reader.lookup(address(first, &metadata))?)))
+            .collect::<Result<Vec<_>, MaxMindDbError>>()?;
+        if records.is_empty() {
+            return Err(DatabaseError::Empty);
+        }
+        if records.iter().all(|record| *record == Record::default()) {
+            return Err(DatabaseError::NoKnownPath);
+        }
+        offsets.count();
+        let nodes = tree.size();
+        bytes.truncate(nodes);
+        bytes.shrink_to_fit();
+        let info = DatabaseInfo {
+            name,
+            kind: metadata.database_type.clone(),
+            built: Wall::from_epoch(Duration::from_secs(metadata.build_epoch)),
+            records: records.len(),
+            networks,
+        };
+        Ok(Self { info, metadata, nodes: bytes, offsets, records })
+    }
+
+    /// What is known of the database as a whole.
+    pub fn info(&self) -> &DatabaseInfo {
+        &self.info
+    }
+
+    /// What the records say, each once.
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// The ranges of IPv4 addresses in order, from 0 on: the first address and which record the
+    /// range has, if any.
+    pub(crate) fn ipv4_ranges(&self, mut visit: impl FnMut(u32, Option<usize>)) {
+        let tree = Tree::new(&self.nodes, &self.metadata);
+        tree.ipv4_ranges(|first, offset| visit(first, self.offsets.rank(offset)));
+    }
+
+    /// The same for IPv6 by /64; where the database divides a /64, its first address counts.
+    pub(crate) fn ipv6_ranges(&self, mut visit: impl FnMut(u64, Option<usize>)) {
+        let tree = Tree::new(&self.nodes, &self.metadata);
+        tree.ipv6_ranges(|first, offset| visit(first, self.offsets.rank(offset)));
+    }
+}
+
+impl Record {
+    /// What can be understood of a record. A field of another type than the schema's is not there.
+    fn decode(found: &LookupResult<'_, &[u8]>) -> Self {
+        let text = |path| field::<&str>(found, path).unwrap_or_default();
+        let degrees = |key| field::<f64>(found, ["location", key]);
+        let country = Country::from_code(text(["country", "iso_code"]))
+            .or_else(|| Country::from_code(text(["registered_country", "iso_code"])));
+        let continent = Continent::from_code(text(["continent", "code"]))
+            .or_else(|| country.and_then(Country::continent));
+        let point = degrees("latitude")
+            .zip(degrees("longitude"))
+            .and_then(|(latitude, longitude)| Point::new(latitude, longitude));
+        Self { point, country, continent }
+    }
+}
+
+fn field<'a, T: Deserialize<'a>>(found: &LookupResult<'a, &'a [u8]>, path: [&str; 2]) -> Option<T> {
+    found.decode_path(&path.map(PathElement::Key)).ok().flatten()
+}
+
+/// The address whose position in the tree is `first`.
+fn address(first: u128, metadata: &maxminddb::Metadata) -> IpAddr {
+    if metadata.ip_version == 4 {
+        Ipv4Addr::from_bits(first as u32).into()
+    } else {
+        Ipv6Addr::from_bits(first).into()
+    }
+}
+
+impl From<MaxMindDbError> for DatabaseError {
+    fn from(error: MaxMindDbError) -> Self {
+        match error {
+            MaxMindDbError::InvalidDatabase { message, offset: Some(offset) } => {
+                Self::Invalid(format!("{message} (at octet {offset})"))
+            }
+            MaxMindDbError::InvalidDatabase { message, offset: None } => Self::Invalid(message),
+            other => Self::Invalid(other.to_string()),
+        }
+    }
+}
+
+impl From<TreeFault> for DatabaseError {
+    fn from(fault: TreeFault) -> Self {
+        match fault {
+            TreeFault::TooDeep => Self::Invalid("a path of the search tree has no end".into()),
+            TreeFault::Tangled => Self::Tangled,
+        }
+    }
+}
+
+/// A set of offsets into the data section that can tell the rank of each: a bit for each octet of
+/// the section, and the number of bits before each word.
+#[derive(Debug)]
+struct OffsetSet {
+    words: Vec<u64>,
+    before: Vec<u32>,
+}
+
+impl OffsetSet {
+    /// No offsets; those up to `limit` can be added.
+    fn new(limit: usize) -> Self {
+        Self { words: vec![0; limit / 64 + 1], before: Vec::new() }
+    }
+
+    /// Adds an offset; whether it is new and within the limit.
+    fn insert(&mut self, offset: u32) -> bool {
+        let Some(word) = self.words.get_mut(offset as usize / 64) else { return false };
+        let bit = 1 << (offset % 64);
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
+    }
+
+    /// Gets the set ready for `rank`.
+    fn count(&mut self) {
+        let last = self.words.iter().rposition(|word| *word != 0).map_or(0, |index| index + 1);
+        self.words.truncate(last);
+        self.words.shrink_to_fit();
+        let mut sum = 0;
+        self.before.extend(self.words.iter().map(|word| {
+            let before = sum;
+            sum += word.count_ones();
+            before
+        }));
+    }
+
+    /// How many offsets of the set are less than `offset`, one of the set.
+    fn rank(&self, offset: Option<u32>) -> Option<usize> {
+        let offset = offset?;
+        let index = offset as usize / 64;
+        let lower = self.words[index] & ((1 << (offset % 64)) - 1);
+        Some((self.before[index] + lower.count_ones()) as usize)
+    }
+}

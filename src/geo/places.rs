@@ -1,0 +1,285 @@
+//! The places of all addresses: what the databases say, compiled once per database set into
+//! sorted ranges that every view shares.
+//!
+//! Ranges end where the place changes, and at the barriers. No network or scope extends over a
+//! barrier, since the clients in it are not placed by their addresses: those that can't be routed
+//! are placed by the address that asks for them, 2002::/16 by the IPv4 addresses embedded in it.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::address::{SIX_TO_FOUR, UNROUTABLE_V4, UNROUTABLE_V6};
+use super::database::Record;
+use super::ranges::{Key, RangeTable};
+use super::{Canonical, Continent, Country, Database, DatabaseInfo, Point};
+use crate::id::{Id, IdVec};
+
+/// From an address to its place.
+#[derive(Debug)]
+pub struct Places {
+    databases: Vec<DatabaseInfo>,
+    places: IdVec<PlaceId, Place>,
+    ipv4: Arc<RangeTable<u32, Cell>>,
+    ipv6: Arc<RangeTable<u64, Cell>>,
+}
+
+/// What a range holds: a place, and whether it is a barrier.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cell(u32);
+
+/// What the databases can tell about a client. Nothing, by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Place {
+    /// Where it is.
+    pub point: Option<Point>,
+    /// What the point was taken from; there exactly when the point is.
+    pub point_source: Option<PointSource>,
+    /// The country.
+    pub country: Option<Country>,
+    /// The continent.
+    pub continent: Option<Continent>,
+}
+
+/// Where a place's point comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PointSource {
+    /// The coordinates in this database, by its position in [`Places::databases`].
+    Database(u16),
+    /// The point of the place's country, for want of coordinates.
+    Country,
+}
+
+/// One of the distinct places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlaceId(pub u32);
+
+/// What a look-up finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The place.
+    pub place: PlaceId,
+    /// The widest network around the address that the databases place the same, and that has
+    /// nothing in common with a barrier or is part of it.
+    pub network: IpNet,
+}
+
+impl Places {
+    /// The places that `databases` give; each fills, field by field, what those before it lack.
+    pub fn build(databases: &[Database]) -> Self {
+        let mut all = Self::none();
+        for (index, database) in (0..).zip(databases) {
+            all.fill(index, database);
+        }
+        for place in all.places.values_mut() {
+            if let (None, Some(point)) = (place.point, place.country.and_then(Country::point)) {
+                place.point = Some(point);
+                place.point_source = Some(PointSource::Country);
+            }
+        }
+        all.databases = databases.iter().map(|database| database.info().clone()).collect();
+        all
+    }
+
+    /// No databases: every client is without a place.
+    pub fn none() -> Self {
+        Self {
+            databases: Vec::new(),
+            places: IdVec::from_iter([Place::default()]),
+            ipv4: Arc::new(empty(Vec::from(UNROUTABLE_V4))),
+            ipv6: Arc::new(empty(ipv6_barriers())),
+        }
+    }
+
+    /// Where `ip` is.
+    pub fn find(&self, ip: IpAddr) -> Found {
+        let (cell, len) = match Canonical::of(ip) {
+            Canonical::V4 { address, lead } => {
+                let range = self.ipv4.find(address);
+                let len = self.ipv4.prefix_len(range..range + 1, address);
+                (self.ipv4.value(range), lead + len)
+            }
+            Canonical::V6 { network } => {
+                let range = self.ipv6.find(network);
+                let len = self.ipv6.prefix_len(range..range + 1, network);
+                (self.ipv6.value(range), len)
+            }
+        };
+        let network = IpNet::new(ip, len).expect("a prefix is no longer than its address");
+        Found { place: cell.place(), network: network.trunc() }
+    }
+
+    /// What is known of a place.
+    pub fn place(&self, id: PlaceId) -> &Place {
+        &self.places[id]
+    }
+
+    /// The distinct places, in the order of their ids.
+    pub fn places(&self) -> &IdVec<PlaceId, Place> {
+        &self.places
+    }
+
+    /// The databases, first to last.
+    pub fn databases(&self) -> &[DatabaseInfo] {
+        &self.databases
+    }
+
+    /// How many ranges of IPv4 addresses and of IPv6 /64s there are.
+    pub fn ranges(&self) -> (usize, usize) {
+        (self.ipv4.values().len(), self.ipv6.values().len())
+    }
+
+    /// The bytes that the tables take.
+    pub fn size(&self) -> usize {
+        self.ipv4.size() + self.ipv6.size()
+    }
+
+    pub(super) fn ipv4(&self) -> &Arc<RangeTable<u32, Cell>> {
+        &self.ipv4
+    }
+
+    pub(super) fn ipv6(&self) -> &Arc<RangeTable<u64, Cell>> {
+        &self.ipv6
+    }
+
+    /// Adds what the database says where nothing is known yet.
+    fn fill(&mut self, index: u16, database: &Database) {
+        let mut filled = Filled::over(&self.places, database.records(), index);
+        let ipv4 = self.ipv4.overlay(
+            |put| database.ipv4_ranges(put),
+            |cell, record| cell.with(filled.place(cell.place(), record)),
+        );
+        let ipv6 = self.ipv6.overlay(
+            |put| database.ipv6_ranges(put),
+            |cell, record| cell.with(filled.place(cell.place(), record)),
+        );
+        self.places = filled.places;
+        (self.ipv4, self.ipv6) = (Arc::new(ipv4), Arc::new(ipv6));
+    }
+}
+
+/// The distinct places that result from adding one database's records to earlier places.
+struct Filled<'a> {
+    earlier: &'a IdVec<PlaceId, Place>,
+    records: &'a [Record],
+    index: u16,
+    places: IdVec<PlaceId, Place>,
+    known: HashMap<Identity, PlaceId>,
+    /// What was decided for an earlier place and a record.
+    decided: HashMap<u64, PlaceId, BuildHasherDefault<Mixer>>,
+}
+
+/// All of a place, as what can be a key.
+type Identity = (Option<[u64; 2]>, Option<PointSource>, Option<Country>, Option<Continent>);
+
+impl<'a> Filled<'a> {
+    fn over(earlier: &'a IdVec<PlaceId, Place>, records: &'a [Record], index: u16) -> Self {
+        let (known, decided) = (HashMap::new(), HashMap::default());
+        let mut filled = Self { earlier, records, index, places: IdVec::new(), known, decided };
+        filled.intern(Place::default());
+        filled
+    }
+
+    fn place(&mut self, earlier: PlaceId, record: Option<usize>) -> PlaceId {
+        let pair = u64::from(earlier.0) << 32 | record.map_or(0, |record| record as u64 + 1);
+        if let Some(&id) = self.decided.get(&pair) {
+            return id;
+        }
+        let place = self.earlier[earlier];
+        let id = self.intern(match record {
+            Some(record) => place.filled(&self.records[record], self.index),
+            None => place,
+        });
+        self.decided.insert(pair, id);
+        id
+    }
+
+    fn intern(&mut self, place: Place) -> PlaceId {
+        let Place { point, point_source, country, continent } = place;
+        let bits = point.map(|point| [point.latitude().to_bits(), point.longitude().to_bits()]);
+        let identity = (bits, point_source, country, continent);
+        *self.known.entry(identity).or_insert_with(|| self.places.push(place))
+    }
+}
+
+impl Place {
+    /// The place with what `record`, of the database at `index`, adds to it.
+    fn filled(self, record: &Record, index: u16) -> Self {
+        let added = record.point.map(|_| PointSource::Database(index));
+        Self {
+            point: self.point.or(record.point),
+            point_source: self.point_source.or(added),
+            country: self.country.or(record.country),
+            continent: self.continent.or(record.continent),
+        }
+    }
+}
+
+impl Id for PlaceId {
+    fn from_index(index: usize) -> Self {
+        let id = u32::try_from(index).ok().filter(|id| id & Cell::BARRIER == 0);
+        Self(id.expect("there are fewer than 2^31 records in a file and places of them"))
+    }
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Hashes a pair of ids, millions of which are looked up in a build.
+#[derive(Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let mixed = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ mixed >> 32;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+impl Cell {
+    /// Set in barriers.
+    const BARRIER: u32 = 1 << 31;
+
+    /// The place.
+    #[inline]
+    pub(super) fn place(self) -> PlaceId {
+        PlaceId(self.0 & !Self::BARRIER)
+    }
+
+    /// Whether the range is a barrier.
+    #[inline]
+    pub(super) fn is_barrier(self) -> bool {
+        self.0 & Self::BARRIER != 0
+    }
+
+    /// The same with another place.
+    fn with(self, place: PlaceId) -> Self {
+        Self(self.0 & Self::BARRIER | place.0)
+    }
+}
+
+/// Everywhere the place of which nothing is known, between barriers, which ascend.
+fn empty<K: Key>(barriers: Vec<RangeInclusive<K>>) -> RangeTable<K, Cell> {
+    RangeTable::of_ranges(barriers, Cell(Cell::BARRIER), Cell(0))
+}
+
+/// The barriers among IPv6 /64s.
+fn ipv6_barriers() -> Vec<RangeInclusive<u64>> {
+    let mut barriers = Vec::from(UNROUTABLE_V6);
+    barriers.push(SIX_TO_FOUR);
+    barriers.sort_unstable_by_key(|range| *range.start());
+    barriers
+}

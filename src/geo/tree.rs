@@ -1,0 +1,163 @@
+//! The search tree of a MaxMind database: from each address range to the offset of its record.
+//!
+//! `maxminddb` reads everything else and looks single addresses up. Its own iterator is not used
+//! for two reasons: it runs for ever on a file whose nodes are shared so that 2^96 paths lead into
+//! the IPv4 tree, and going down no further than to the /64 is several times faster.
+//! The format: <https://maxmind.github.io/MaxMind-DB/>, "Binary Search Tree Section".
+
+/// A node's number, or what a record of the tree holds in its place.
+type Node = u32;
+
+/// The tree of one database.
+pub(crate) struct Tree<'a> {
+    nodes: &'a [u8],
+    node_count: Node,
+    record_bits: u16,
+    /// The bits of an address: 32 or 128.
+    address_bits: u8,
+    /// Where IPv4 addresses begin: the node behind ::/96, or what ends the way to it.
+    ipv4: Node,
+}
+
+/// Why a tree can't be walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TreeFault {
+    /// A path longer than an address.
+    TooDeep,
+    /// More paths than its nodes explain.
+    Tangled,
+}
+
+impl<'a> Tree<'a> {
+    /// The tree at the start of `bytes`, which hold all of it, as the metadata describe it.
+    pub(crate) fn new(bytes: &'a [u8], metadata: &maxminddb::Metadata) -> Self {
+        let address_bits = if metadata.ip_version == 4 { 32 } else { 128 };
+        let mut tree = Self {
+            nodes: bytes,
+            node_count: metadata.node_count,
+            record_bits: metadata.record_size,
+            address_bits,
+            ipv4: 0,
+        };
+        if address_bits == 128 {
+            tree.ipv4 = tree.leftmost(0, 96);
+        }
+        tree
+    }
+
+    /// How many octets the tree takes.
+    pub(crate) fn size(&self) -> usize {
+        self.node_count as usize * self.node_size()
+    }
+
+    /// Visits the first address of each network that has a record, with the offset of the record in
+    /// the data section. The copies of the IPv4 tree that are only aliases of it are left out.
+    /// Refuses a tree that could not be walked in time proportional to its size.
+    pub(crate) fn networks(&self, mut visit: impl FnMut(u128, u32)) -> Result<(), TreeFault> {
+        let mut budget = u64::from(self.node_count) * VISITS_PER_NODE + SPARE_VISITS;
+        let mut stack = vec![(0, 0_u128, 0)];
+        while let Some((node, first, depth)) = stack.pop() {
+            budget = budget.checked_sub(1).ok_or(TreeFault::Tangled)?;
+            if let Some(offset) = self.offset(node) {
+                visit(first, offset);
+            } else if node < self.node_count && !self.is_alias(node, first, depth) {
+                if depth == self.address_bits {
+                    return Err(TreeFault::TooDeep);
+                }
+                let bit = 1 << (self.address_bits - 1 - depth);
+                stack.push((self.child(node, 1), first | bit, depth + 1));
+                stack.push((self.child(node, 0), first, depth + 1));
+            }
+        }
+        Ok(())
+    }
+
+    /// The ranges of IPv4 addresses in order, from 0 on: the first address and the offset of the
+    /// record, if there is one.
+    pub(crate) fn ipv4_ranges(&self, mut visit: impl FnMut(u32, Option<u32>)) {
+        self.ranges(self.ipv4, 32, |first, offset| visit((first >> 32) as u32, offset));
+    }
+
+    /// The ranges of IPv6 /64s in order, from 0 on: the first /64, and the offset of the record of
+    /// its first address, if there is one. Where 2001::/32 or 2002::/16 is an alias of the IPv4
+    /// tree, it has no records of its own.
+    pub(crate) fn ipv6_ranges(&self, mut visit: impl FnMut(u64, Option<u32>)) {
+        if self.address_bits == 128 {
+            self.ranges(0, 64, visit);
+        } else {
+            visit(0, None);
+        }
+    }
+
+    /// The leaves from `root` down to depth `bits` (at most 64), in order, addresses at the top of
+    /// the 64 bits.
+    fn ranges(&self, root: Node, bits: u8, mut visit: impl FnMut(u64, Option<u32>)) {
+        let mut stack = vec![(root, 0_u64, 0)];
+        while let Some((node, first, depth)) = stack.pop() {
+            if node >= self.node_count {
+                visit(first, self.offset(node));
+            } else if depth == bits {
+                visit(first, self.offset(self.leftmost(node, self.address_bits - bits)));
+            } else if self.is_alias(node, u128::from(first) << 64, depth) {
+                visit(first, None);
+            } else {
+                stack.push((self.child(node, 1), first | (1 << 63) >> depth, depth + 1));
+                stack.push((self.child(node, 0), first, depth + 1));
+            }
+        }
+    }
+
+    /// Where `steps` zero bits lead from `node`, or what ends the way.
+    fn leftmost(&self, node: Node, steps: u8) -> Node {
+        (0..steps).fold(
+            node,
+            |node, _| {
+                if node < self.node_count { self.child(node, 0) } else { node }
+            },
+        )
+    }
+
+    /// Whether the node at this prefix is where the database repeats its IPv4 tree.
+    fn is_alias(&self, node: Node, first: u128, depth: u8) -> bool {
+        node == self.ipv4 && ALIASES.contains(&(first, depth))
+    }
+
+    /// The offset in the data section that stands in the place of a node.
+    fn offset(&self, node: Node) -> Option<u32> {
+        node.checked_sub(self.node_count)?.checked_sub(SEPARATOR)
+    }
+
+    fn node_size(&self) -> usize {
+        usize::from(self.record_bits) / 4
+    }
+
+    /// The left (0) or right (1) child of an inner node.
+    fn child(&self, node: Node, side: usize) -> Node {
+        let size = self.node_size();
+        let bytes = &self.nodes[node as usize * size..][..size];
+        let octet = |index: usize| bytes[index];
+        let [high, a, b, c] = match (self.record_bits, side) {
+            (24, 0) => [0, octet(0), octet(1), octet(2)],
+            (24, _) => [0, octet(3), octet(4), octet(5)],
+            // The middle octet holds the highest four bits of both.
+            (28, 0) => [octet(3) >> 4, octet(0), octet(1), octet(2)],
+            (28, _) => [octet(3) & 0xf, octet(4), octet(5), octet(6)],
+            (_, 0) => [octet(0), octet(1), octet(2), octet(3)],
+            (_, _) => [octet(4), octet(5), octet(6), octet(7)],
+        };
+        u32::from_be_bytes([high, a, b, c])
+    }
+}
+
+/// Where databases repeat the IPv4 tree: the first address and the prefix length.
+const ALIASES: [(u128, u8); 4] =
+    [(0xffff << 32, 96), (0x0064_ff9b << 96, 96), (0x2001 << 112, 32), (0x2002 << 112, 16)];
+
+/// A tree without shared nodes takes 2; `maxminddb` itself verifies up to 6.
+const VISITS_PER_NODE: u64 = 8;
+
+/// For small trees.
+const SPARE_VISITS: u64 = 4096;
+
+/// The zero bytes between the tree and the data section; offsets count from behind them.
+const SEPARATOR: u32 = 16;
