@@ -2,7 +2,11 @@
 //! is made nor which pools depend on it.
 
 pub mod check;
+pub mod monitor;
 pub mod outcome;
+pub mod schedule;
 
 pub use check::{Check, CheckKind, MonitorId, MonitorSpec, Thresholds};
+pub use monitor::{HealthState, Monitor, Setback};
 pub use outcome::{Cause, Outcome, TlsFault, Verdict};
+pub use schedule::Schedule;
