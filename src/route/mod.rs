@@ -1,13 +1,27 @@
 //! Which az answers whom: the checked topology, the order of azs for a place, and the director
 //! that turns health into a routing table. It knows no wire format and no I/O.
 
+pub mod director;
+pub mod eligibility;
 pub mod policy;
 pub mod preference;
+pub mod publication;
+pub mod reload;
+pub mod saved;
+pub mod status;
+pub mod table;
 pub mod topology;
+pub mod transition;
 
+pub use director::{Director, Effects, Event, ProbeAt, Routing};
+pub use eligibility::AzState;
 pub use policy::Order;
 pub use preference::Preferences;
+pub use saved::Saved;
+pub use status::{AzStatus, EndpointStatus, ShownAzState, Status};
+pub use table::{AzRoute, Choice, PoolRoutes, RoutingTable, Row, Tier};
 pub use topology::{
-    AllDown, Az, AzId, ClientSet, Endpoint, Family, FamilyDown, MinUp, Policy, Pool, PoolAz, PoolId, Rule,
-    Topology, ViewId, ViewSpec,
+    AllDown, Az, AzId, ClientSet, Endpoint, Family, FamilyDown, MinUp, Policy, Pool, PoolAz,
+    PoolId, Rule, Topology, ViewId, ViewSpec,
 };
+pub use transition::{Eligibility, Reason, Transition};

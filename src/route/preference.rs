@@ -7,7 +7,7 @@ use crate::geo::PreferenceId;
 use crate::id::IdVec;
 
 /// Interned orders of azs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preferences {
     orders: IdVec<PreferenceId, Box<[AzId]>>,
     ids: HashMap<Box<[AzId]>, PreferenceId>,

@@ -108,7 +108,7 @@ impl Endpoint {
 }
 
 /// What to answer when no endpoint of any az is up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AllDown {
     /// As if every az were up.
     Open,

@@ -1,0 +1,343 @@
+//! From the health of an az's endpoints to whether the az may be given to clients.
+//!
+//! Three stages: the local verdict on the endpoints ([`judge`]); what other observers say (there
+//! are none: the local verdict stands); and eligibility ([`AzState::next`]), which adds what the
+//! verdict can't know: that an az coming back waits.
+
+use std::time::Duration;
+
+use super::{AllDown, FamilyDown, Pool, PoolAz};
+use crate::health::{HealthState, Monitor};
+use crate::time::Monotonic;
+
+/// Whether an az of a pool may be given to clients, and why not.
+///
+/// ```text
+///                first success                       loss
+///    Awaited ───────────────────────▶ Eligible ──────────────▶ Down, UnderMinUp
+///     ▲    │                           │    ▲                    ▲       │ up again
+///     │    └─────────── loss ──────────┼────┼────────────────────┤       ▼
+///     └─ a reload leaves only new ─────┘    └─── until passes ───┴───── Held
+///                endpoints                                     loss
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AzState {
+    /// It may be given.
+    Eligible,
+    /// It is up again after a loss, and waits to show that it stays so.
+    Held {
+        /// When it becomes eligible.
+        until: Monotonic,
+    },
+    /// Endpoints are up, but fewer than `min_up` or none of a family that it can't be without.
+    UnderMinUp,
+    /// No endpoint is up.
+    Down,
+    /// A reload brought its endpoints and their first results are not there.
+    Awaited,
+}
+
+impl AzState {
+    /// The state that a judgement leads to. An az that was lost and is up again is held for `hold`.
+    pub(crate) fn next(self, judgement: &Judgement, hold: Duration, now: Monotonic) -> Self {
+        let lost = if judgement.is_alive { Self::UnderMinUp } else { Self::Down };
+        match (judgement.verdict, self) {
+            (LocalVerdict::Up, Self::Eligible | Self::Awaited) => Self::Eligible,
+            (LocalVerdict::Up, Self::Held { until }) if until <= now => Self::Eligible,
+            (LocalVerdict::Up, Self::Held { until }) => Self::Held { until },
+            (LocalVerdict::Up, Self::UnderMinUp | Self::Down) if hold.is_zero() => Self::Eligible,
+            (LocalVerdict::Up, Self::UnderMinUp | Self::Down) => Self::Held { until: now + hold },
+            (LocalVerdict::Awaited, Self::Awaited) => Self::Awaited,
+            (LocalVerdict::Awaited, Self::Eligible) if judgement.down == 0 => Self::Awaited,
+            (LocalVerdict::Awaited, _) | (LocalVerdict::Down, _) => lost,
+        }
+    }
+
+    /// Whether it may be given to clients.
+    pub fn is_eligible(self) -> bool {
+        match self {
+            Self::Eligible => true,
+            Self::Held { .. } | Self::UnderMinUp | Self::Down | Self::Awaited => false,
+        }
+    }
+
+    /// Until when it is held, if it is.
+    pub fn held_until(self) -> Option<Monotonic> {
+        match self {
+            Self::Held { until } => Some(until),
+            Self::Eligible | Self::UnderMinUp | Self::Down | Self::Awaited => None,
+        }
+    }
+}
+
+/// What an endpoint counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    Up,
+    Down,
+    /// Not up before its first success.
+    Awaited,
+}
+
+/// What an endpoint counts as while its monitor is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhileUnknown {
+    /// It was given to clients before anything was known: at a start, and in a new pool.
+    Up,
+    /// A reload added it to a pool that serves without it.
+    Awaited,
+}
+
+impl Counted {
+    /// What an endpoint with this monitor counts as; without one, it is always up.
+    pub(crate) fn of(monitor: Option<&Monitor>, unknown: WhileUnknown) -> Self {
+        match (monitor.map(Monitor::state), unknown) {
+            (None | Some(HealthState::Up), _) => Self::Up,
+            (Some(HealthState::Unknown), WhileUnknown::Up) => Self::Up,
+            (Some(HealthState::Unknown), WhileUnknown::Awaited) => Self::Awaited,
+            (Some(HealthState::Down), _) => Self::Down,
+        }
+    }
+}
+
+/// The address families that a pool has, in whatever azs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Families {
+    v4: bool,
+    v6: bool,
+}
+
+impl Families {
+    pub(crate) fn of(pool: &Pool) -> Self {
+        let mut addresses =
+            pool.azs.iter().flat_map(|az| &az.endpoints).map(|endpoint| endpoint.address);
+        Self {
+            v4: addresses.clone().any(|address| address.is_ipv4()),
+            v6: addresses.any(|address| address.is_ipv6()),
+        }
+    }
+}
+
+/// What one observer's probes say of an az of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LocalVerdict {
+    Up,
+    Down,
+    /// It would be up if the first results that are awaited were successes.
+    Awaited,
+}
+
+/// The local verdict on an az, and what follows from the same count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    pub(crate) verdict: LocalVerdict,
+    /// Whether any endpoint is up.
+    pub(crate) is_alive: bool,
+    /// Endpoints up, of both families.
+    pub(crate) up: usize,
+    /// Endpoints down, of both families.
+    pub(crate) down: usize,
+    pub(crate) v4: Giving,
+    pub(crate) v6: Giving,
+}
+
+/// Which endpoints of a family an az gives when it is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Giving {
+    Nothing,
+    Up,
+    /// Health ignored.
+    All,
+}
+
+/// Judges an az by what each of its endpoints counts as.
+pub(crate) fn judge(
+    pool: &Pool,
+    families: Families,
+    az: &PoolAz,
+    counted: impl Iterator<Item = Counted>,
+) -> Judgement {
+    let (mut v4, mut v6) = (Tally::default(), Tally::default());
+    for (endpoint, counted) in az.endpoints.iter().zip(counted) {
+        let tally = if endpoint.address.is_ipv4() { &mut v4 } else { &mut v6 };
+        tally.add(counted);
+    }
+    let decide = |is_enough: &dyn Fn(&Tally) -> bool| match pool.family_down {
+        FamilyDown::Drop if families.v4 => is_enough(&v4),
+        FamilyDown::Drop => is_enough(&v6),
+        FamilyDown::Az => [v4, v6].iter().all(|tally| tally.total() == 0 || is_enough(tally)),
+    };
+    let verdict = if decide(&|tally| tally.is_up(pool)) {
+        LocalVerdict::Up
+    } else if decide(&|tally| tally.may_be_up(pool)) {
+        LocalVerdict::Awaited
+    } else {
+        LocalVerdict::Down
+    };
+    Judgement {
+        verdict,
+        is_alive: v4.up + v6.up > 0,
+        up: v4.up + v6.up,
+        down: v4.down + v6.down,
+        v4: v4.giving(pool, verdict),
+        v6: v6.giving(pool, verdict),
+    }
+}
+
+/// The endpoints of one family of an az.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    up: usize,
+    down: usize,
+    awaited: usize,
+}
+
+impl Tally {
+    fn add(&mut self, counted: Counted) {
+        match counted {
+            Counted::Up => self.up += 1,
+            Counted::Down => self.down += 1,
+            Counted::Awaited => self.awaited += 1,
+        }
+    }
+
+    fn total(self) -> usize {
+        self.up + self.down + self.awaited
+    }
+
+    fn is_up(self, pool: &Pool) -> bool {
+        self.up >= pool.min_up.of(self.total())
+    }
+
+    fn may_be_up(self, pool: &Pool) -> bool {
+        self.up + self.awaited >= pool.min_up.of(self.total())
+    }
+
+    /// An az that is up ends the family that is not. One that is not up is named only for want of
+    /// a better one: it gives what is up of a family, and where nothing is and the pool fails
+    /// open, all of it.
+    fn giving(self, pool: &Pool, verdict: LocalVerdict) -> Giving {
+        match (verdict, pool.all_down) {
+            (LocalVerdict::Up, _) if self.is_up(pool) => Giving::Up,
+            (LocalVerdict::Up, _) => Giving::Nothing,
+            (LocalVerdict::Down | LocalVerdict::Awaited, AllDown::Open) if self.up == 0 => {
+                Giving::All
+            }
+            (LocalVerdict::Down | LocalVerdict::Awaited, _) => Giving::Up,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::{AzId, Endpoint, MinUp, ViewId};
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    /// A pool whose one az has `v4` and `v6` endpoints.
+    fn pool(v4: usize, v6: usize) -> Pool {
+        let v4 = std::iter::repeat_n(IpAddr::V4(Ipv4Addr::LOCALHOST), v4);
+        let v6 = std::iter::repeat_n(IpAddr::V6(Ipv6Addr::LOCALHOST), v6);
+        let endpoint = |address| Endpoint { address, monitor: None };
+        Pool {
+            name: "web".into(),
+            view: ViewId(0),
+            azs: vec![PoolAz { az: AzId(0), endpoints: v4.chain(v6).map(endpoint).collect() }],
+            ttl: Duration::from_secs(30),
+            min_ttl: Duration::from_secs(5),
+            all_down: AllDown::Open,
+            hold: Duration::from_secs(60),
+            min_up: MinUp::Count(1),
+            family_down: FamilyDown::Drop,
+            ecs: true,
+        }
+    }
+
+    /// The judgement on endpoints drawn as `+` up, `-` down, `?` awaited.
+    fn judged(pool: &Pool, endpoints: &str) -> Judgement {
+        let counted = endpoints.chars().map(|drawn| match drawn {
+            '+' => Counted::Up,
+            '-' => Counted::Down,
+            _ => Counted::Awaited,
+        });
+        judge(pool, Families::of(pool), &pool.azs[0], counted)
+    }
+
+    #[test]
+    fn lost_ipv6_ends_aaaa_only() {
+        let judgement = judged(&pool(1, 1), "+-");
+        assert_eq!(judgement.verdict, LocalVerdict::Up);
+        assert_eq!((judgement.v4, judgement.v6), (Giving::Up, Giving::Nothing));
+    }
+
+    #[test]
+    fn lost_ipv4_takes_the_az_out() {
+        assert_eq!(judged(&pool(1, 1), "-+").verdict, LocalVerdict::Down);
+    }
+
+    #[test]
+    fn any_lost_family_takes_the_az_out_where_the_pool_says_so() {
+        let strict = Pool { family_down: FamilyDown::Az, ..pool(1, 1) };
+        assert_eq!(judged(&strict, "+-").verdict, LocalVerdict::Down);
+    }
+
+    #[test]
+    fn a_family_that_the_az_never_had_is_not_lost() {
+        let strict = Pool { family_down: FamilyDown::Az, ..pool(1, 0) };
+        let families = Families { v4: true, v6: true };
+        let judgement = judge(&strict, families, &strict.azs[0], [Counted::Up].into_iter());
+        assert_eq!(judgement.verdict, LocalVerdict::Up);
+    }
+
+    #[test]
+    fn ipv6_decides_where_it_is_alone() {
+        assert_eq!(judged(&pool(0, 2), "--").verdict, LocalVerdict::Down);
+        assert_eq!(judged(&pool(0, 2), "-+").verdict, LocalVerdict::Up);
+    }
+
+    #[test]
+    fn min_up_is_counted_per_family() {
+        let sixty = Pool { min_up: MinUp::Percent(60), ..pool(3, 3) };
+        assert_eq!(judged(&sixty, "++-+++").verdict, LocalVerdict::Up);
+        assert_eq!(judged(&sixty, "+--+++").verdict, LocalVerdict::Down);
+        assert_eq!(judged(&sixty, "+++--+").v6, Giving::Nothing);
+    }
+
+    #[test]
+    fn a_family_without_any_endpoint_up_fails_open_once_its_az_is_not_up() {
+        let judgement = judged(&pool(1, 1), "-+");
+        assert_eq!((judgement.v4, judgement.v6), (Giving::All, Giving::Up));
+        let closed = Pool { all_down: AllDown::Closed, ..pool(1, 1) };
+        assert_eq!(judged(&closed, "-+").v4, Giving::Up);
+    }
+
+    #[test]
+    fn an_az_that_was_never_lost_comes_in_without_hold() {
+        let web = pool(2, 0);
+        let awaited = judged(&web, "-?");
+        assert_eq!(awaited.verdict, LocalVerdict::Awaited);
+        let state = AzState::Awaited.next(&awaited, web.hold, Monotonic::START);
+        assert_eq!(state, AzState::Awaited);
+        let state = state.next(&judged(&web, "-+"), web.hold, Monotonic::START);
+        assert_eq!(state, AzState::Eligible);
+    }
+
+    #[test]
+    fn a_new_endpoint_does_not_spare_a_lost_az_its_hold() {
+        let web = pool(2, 0);
+        let lost = AzState::Eligible.next(&judged(&web, "-?"), web.hold, Monotonic::START);
+        assert_eq!(lost, AzState::Down);
+        let back = lost.next(&judged(&web, "-+"), web.hold, Monotonic::START);
+        assert_eq!(back, AzState::Held { until: Monotonic::START + web.hold });
+    }
+
+    #[test]
+    fn a_loss_during_the_hold_starts_it_anew() {
+        let web = pool(1, 0);
+        let at = |seconds| Monotonic::from_start(Duration::from_secs(seconds));
+        let held = AzState::Down.next(&judged(&web, "+"), web.hold, at(0));
+        let lost = held.next(&judged(&web, "-"), web.hold, at(30));
+        let back = lost.next(&judged(&web, "+"), web.hold, at(31));
+        assert_eq!(back, AzState::Held { until: at(91) });
+    }
+}

@@ -1,0 +1,200 @@
+//! What the director carries from one topology to the next.
+//!
+//! An equal monitor is the same monitor, whatever pools it now stands in. Where a check changed,
+//! an endpoint's monitor goes on from the state it had until its next rise or fall. An az of a
+//! pool keeps its state, and an endpoint that is new to a pool gets no clients before its first
+//! success; a new pool has no clients to protect.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::director::{Director, Effects, Remembered, Routing, Watch};
+use super::eligibility::WhileUnknown;
+use super::{AzState, Pool, PoolAz, PoolId, Reason, Topology};
+use crate::health::{Monitor, MonitorId, MonitorSpec};
+use crate::id::IdVec;
+use crate::time::Now;
+
+impl Director {
+    /// Goes on with another topology, or with other orders of azs under the same one, in which
+    /// case probes are not touched.
+    pub(super) fn replace(&mut self, routing: Routing, now: Now, effects: &mut Effects) {
+        if same_topology(&self.routing.topology, &routing.topology) {
+            if self.routing.preferences != routing.preferences {
+                self.routing.preferences = routing.preferences;
+                self.forget_rows();
+                effects.routes = self.publish_all();
+            }
+            return;
+        }
+        let topology = Arc::clone(&routing.topology);
+        let old = Names::of(&self.routing.topology);
+        let watches = self.carried_watches(&old, &topology, now);
+        let pools = {
+            let remember =
+                |pool: &Pool, az: &PoolAz| self.remembered(&old, &topology, pool, az, now);
+            self.assess(&topology, &watches, remember, now)
+        };
+        let was_eligible = self.eligibility_by_name();
+        drop(old);
+        self.install(routing, watches, pools);
+        self.report(&was_eligible, now, effects);
+        effects.probes = self.pending_probes();
+        effects.routes = self.publish_all();
+        effects.save = true;
+    }
+
+    fn carried_watches(
+        &self,
+        old: &Names<'_>,
+        topology: &Topology,
+        now: Now,
+    ) -> IdVec<MonitorId, Watch> {
+        let changed = self.monitors_with_changed_check(old, topology);
+        let watch = |(id, spec)| {
+            if let Some(&same) = old.monitors.get(spec) {
+                let mut watch = self.watches[same].clone();
+                watch.schedule.not_before(now.mono);
+                return watch;
+            }
+            let monitor = match changed.get(&id) {
+                Some(&before) => self.watches[before].monitor.under_changed_check(),
+                None => Monitor::unknown(now),
+            };
+            self.watch(id, monitor, topology, now)
+        };
+        topology.monitors.iter().map(watch).collect()
+    }
+
+    /// The monitors that the same endpoint of the same az and pool had; of several endpoints that
+    /// share one now, the first's.
+    fn monitors_with_changed_check(
+        &self,
+        old: &Names<'_>,
+        topology: &Topology,
+    ) -> HashMap<MonitorId, MonitorId> {
+        let mut changed = HashMap::new();
+        for pool in topology.pools.values() {
+            for az in &pool.azs {
+                let name = topology.azs[az.az].name.as_str();
+                let Some(place) = old.azs.get(&(pool.name.as_str(), name)) else { continue };
+                for endpoint in &az.endpoints {
+                    let old = place
+                        .endpoint(endpoint.address)
+                        .and_then(|position| place.az.endpoints[position].monitor);
+                    if let (Some(new), Some(old)) = (endpoint.monitor, old) {
+                        changed.entry(new).or_insert(old);
+                    }
+                }
+            }
+        }
+        changed
+    }
+
+    fn remembered(
+        &self,
+        old: &Names<'_>,
+        topology: &Topology,
+        pool: &Pool,
+        az: &PoolAz,
+        now: Now,
+    ) -> Remembered {
+        let new_endpoint = if old.pools.contains(pool.name.as_str()) {
+            WhileUnknown::Awaited
+        } else {
+            WhileUnknown::Up
+        };
+        let name = topology.azs[az.az].name.as_str();
+        let Some(place) = old.azs.get(&(pool.name.as_str(), name)) else {
+            let while_unknown = az.endpoints.iter().map(|_| new_endpoint).collect();
+            return Remembered { state: AzState::Awaited, while_unknown };
+        };
+        let health = &self.pools[place.pool].azs[place.position];
+        let while_unknown = az.endpoints.iter().map(|endpoint| {
+            let position = place.endpoint(endpoint.address);
+            position.map_or(new_endpoint, |position| health.while_unknown[position])
+        });
+        let while_unknown = while_unknown.collect();
+        let state = match health.state {
+            AzState::Held { until } => AzState::Held { until: until.min(now.mono + pool.hold) },
+            state
+            @ (AzState::Eligible | AzState::UnderMinUp | AzState::Down | AzState::Awaited) => state,
+        };
+        Remembered { state, while_unknown }
+    }
+
+    fn eligibility_by_name(&self) -> HashMap<(String, String), bool> {
+        let topology = &self.routing.topology;
+        let mut eligibility = HashMap::new();
+        for (id, pool) in topology.pools.iter() {
+            for (az, health) in pool.azs.iter().zip(&self.pools[id].azs) {
+                let name = (pool.name.clone(), topology.azs[az.az].name.clone());
+                eligibility.insert(name, health.state.is_eligible());
+            }
+        }
+        eligibility
+    }
+
+    /// Reports the azs that were there before and whose eligibility is another one.
+    fn report(
+        &self,
+        was_eligible: &HashMap<(String, String), bool>,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        let topology = &self.routing.topology;
+        for (id, pool) in topology.pools.iter() {
+            for ((position, az), health) in (0u16..).zip(&pool.azs).zip(&self.pools[id].azs) {
+                let name = (pool.name.clone(), topology.azs[az.az].name.clone());
+                let is_eligible = health.state.is_eligible();
+                if was_eligible.get(&name).is_some_and(|&was| was != is_eligible) {
+                    let transition = self.transition((id, position), Reason::Reload, now);
+                    effects.transitions.push(transition);
+                }
+            }
+        }
+    }
+}
+
+/// A topology's monitors, pools and azs of pools by what stays true from one to the next.
+struct Names<'a> {
+    monitors: HashMap<&'a MonitorSpec, MonitorId>,
+    pools: HashSet<&'a str>,
+    azs: HashMap<(&'a str, &'a str), Place<'a>>,
+}
+
+/// Where an az of a pool stood.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    pool: PoolId,
+    position: usize,
+    az: &'a PoolAz,
+}
+
+impl<'a> Names<'a> {
+    fn of(topology: &'a Topology) -> Self {
+        let mut azs = HashMap::new();
+        for (id, pool) in topology.pools.iter() {
+            for (position, az) in pool.azs.iter().enumerate() {
+                let name = topology.azs[az.az].name.as_str();
+                azs.insert((pool.name.as_str(), name), Place { pool: id, position, az });
+            }
+        }
+        Self {
+            monitors: topology.monitors.iter().map(|(id, spec)| (spec, id)).collect(),
+            pools: topology.pools.values().map(|pool| pool.name.as_str()).collect(),
+            azs,
+        }
+    }
+}
+
+impl Place<'_> {
+    fn endpoint(&self, address: IpAddr) -> Option<usize> {
+        self.az.endpoints.iter().position(|endpoint| endpoint.address == address)
+    }
+}
+
+fn same_topology(old: &Arc<Topology>, new: &Arc<Topology>) -> bool {
+    Arc::ptr_eq(old, new) || old == new
+}

@@ -1,0 +1,149 @@
+//! What survives a restart: the states of monitors and the holds of azs, by names that stay true
+//! when files change in between.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::health::{CheckKind, HealthState, MonitorSpec};
+use crate::time::{Now, Wall};
+
+/// The health that a director can start from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saved {
+    /// When it was written.
+    pub written_at: Wall,
+    /// By [`monitor_key`], what is up or down.
+    pub monitors: BTreeMap<String, SavedMonitor>,
+    /// By full pool name and az name, until when the az is held.
+    pub holds: BTreeMap<String, BTreeMap<String, Wall>>,
+}
+
+/// The state of one monitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedMonitor {
+    /// Up or down.
+    pub state: HealthState,
+    /// Since when.
+    pub since: Wall,
+}
+
+impl Saved {
+    /// Whether it is young enough to start from: written within [`FRESH`] of now. A time ahead of
+    /// the wall clock, which may have been set back, is held to the same measure.
+    pub fn is_fresh(&self, now: Now) -> bool {
+        let ahead = self.written_at.saturating_since(now.wall);
+        now.wall.saturating_since(self.written_at) < FRESH && ahead < FRESH
+    }
+
+    /// The saved state of a monitor.
+    pub(crate) fn monitor(&self, spec: &MonitorSpec) -> Option<SavedMonitor> {
+        self.monitors.get(&monitor_key(spec)).copied()
+    }
+
+    /// Until when an az of a pool is held.
+    pub(crate) fn hold(&self, pool: &str, az: &str) -> Option<Wall> {
+        self.holds.get(pool)?.get(az).copied()
+    }
+}
+
+/// Older saved state says nothing of now.
+pub const FRESH: Duration = Duration::from_secs(600);
+
+/// What a monitor is known by on disk: what is asked of whom, as in
+/// `https 192.0.2.1:443 host=www.app.example path=/healthz`. Thresholds are no part of it: the
+/// state outlives their change.
+pub fn monitor_key(spec: &MonitorSpec) -> String {
+    let target = spec.target;
+    let (tls, path, host, status, body) = match &spec.check.kind {
+        CheckKind::Tcp => return format!("tcp {target}"),
+        CheckKind::Http { tls, path, host, status, body } => (tls, path, host, status, body),
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let mut key = format!("{scheme} {target}");
+    let mut add = |name: &str, value: &dyn std::fmt::Display| {
+        write!(key, " {name}={value}").expect("a string takes all that is written to it");
+    };
+    if let Some(host) = host {
+        add("host", host);
+    }
+    add("path", path);
+    if status.as_slice() != [(200, 200)] {
+        let ranges: Vec<String> =
+            status.iter().map(|(low, high)| format!("{low}-{high}")).collect();
+        add("status", &ranges.join(","));
+    }
+    if let Some(body) = body {
+        add("body", &format_args!("{body:?}"));
+    }
+    if let Some(ca) = tls.as_ref().and_then(|tls| tls.ca.as_ref()) {
+        add("ca", &ca.display());
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::check::Tls;
+    use crate::health::{Check, Thresholds};
+
+    fn spec(kind: CheckKind) -> MonitorSpec {
+        let second = Duration::from_secs(1);
+        let thresholds = Thresholds {
+            interval: second,
+            timeout: second,
+            fast_interval: second,
+            rise: 1,
+            fall: 1,
+        };
+        MonitorSpec { target: "192.0.2.1:443".parse().unwrap(), check: Check { kind, thresholds } }
+    }
+
+    #[test]
+    fn keys_say_what_is_asked_of_whom() {
+        assert_eq!(monitor_key(&spec(CheckKind::Tcp)), "tcp 192.0.2.1:443");
+        let kind = CheckKind::Http {
+            tls: Some(Tls { ca: None }),
+            path: "/healthz".into(),
+            host: Some("www.app.example".into()),
+            status: vec![(200, 200)],
+            body: None,
+        };
+        let key = "https 192.0.2.1:443 host=www.app.example path=/healthz";
+        assert_eq!(monitor_key(&spec(kind)), key);
+        let kind = CheckKind::Http {
+            tls: None,
+            path: "/".into(),
+            host: None,
+            status: vec![(200, 299), (404, 404)],
+            body: Some("it works".into()),
+        };
+        let key = r#"http 192.0.2.1:443 path=/ status=200-299,404-404 body="it works""#;
+        assert_eq!(monitor_key(&spec(kind)), key);
+    }
+
+    #[test]
+    fn ten_minutes_either_way_are_fresh() {
+        let wall = |seconds| Wall::from_epoch(Duration::from_secs(seconds));
+        let saved = Saved { written_at: wall(10_000), ..Saved::default() };
+        let is_fresh = |seconds| saved.is_fresh(Now { wall: wall(seconds), ..Now::default() });
+        assert!(is_fresh(10_599) && is_fresh(9_401));
+        assert!(!is_fresh(10_600) && !is_fresh(9_400));
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let wall = Wall::from_epoch(Duration::from_millis(1_500));
+        let monitor = SavedMonitor { state: HealthState::Down, since: wall };
+        let saved = Saved {
+            written_at: wall,
+            monitors: [("tcp 192.0.2.1:443".to_owned(), monitor)].into(),
+            holds: [("web".to_owned(), [("mumbai".to_owned(), wall)].into())].into(),
+        };
+        let text = serde_json::to_string(&saved).unwrap();
+        assert_eq!(serde_json::from_str::<Saved>(&text).unwrap(), saved);
+    }
+}

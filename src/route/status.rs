@@ -1,0 +1,152 @@
+//! Everything the director knows, as `meridian status` and the HTTP API show it.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::eligibility::Counted;
+use super::{AzState, Director};
+use crate::health::{HealthState, Setback};
+use crate::time::{Now, Wall};
+
+/// The pools, and whether the start is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Whether every monitor is up or down, or `startup_wait` has passed.
+    pub ready: bool,
+    /// In the order of their names.
+    pub pools: Vec<PoolStatus>,
+}
+
+/// A pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolStatus {
+    /// The full name.
+    pub name: String,
+    /// In the order of their names.
+    pub azs: Vec<AzStatus>,
+}
+
+/// An az of a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AzStatus {
+    /// The name.
+    pub name: String,
+    /// Whether it may be given to clients, and why not.
+    #[serde(flatten)]
+    pub state: ShownAzState,
+    /// In the order of the file.
+    pub endpoints: Vec<EndpointStatus>,
+}
+
+/// An [`AzState`] with its times on the wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum ShownAzState {
+    /// It may be given.
+    Eligible,
+    /// It is up again after a loss, and waits to show that it stays so.
+    Held {
+        /// When it becomes eligible.
+        until: Wall,
+    },
+    /// Endpoints are up, but too few.
+    UnderMinUp,
+    /// No endpoint is up.
+    Down,
+    /// A reload brought its endpoints and their first results are not there.
+    Awaited,
+}
+
+/// An endpoint of an az.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointStatus {
+    /// The address that is given to clients.
+    pub address: IpAddr,
+    /// Whether it counts as up: one that is unknown does, unless a reload added it.
+    pub counts_as_up: bool,
+    /// What its probes say; `None` in a pool without a check.
+    pub monitor: Option<MonitorStatus>,
+}
+
+/// What the probes of an endpoint say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonitorStatus {
+    /// The state.
+    pub state: HealthState,
+    /// Since when.
+    pub since: Wall,
+    /// Whether failures are being counted.
+    pub failing: bool,
+    /// The latest failure, however long ago.
+    pub last_failure: Option<ShownSetback>,
+    /// Why the latest probe could not be made, if so.
+    pub could_not_probe: Option<ShownSetback>,
+    /// When the next probe is due, or the pending one was.
+    pub next_probe: Wall,
+}
+
+/// A failure, or a probe that could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownSetback {
+    /// In words.
+    pub cause: String,
+    /// When.
+    pub at: Wall,
+}
+
+impl Director {
+    /// Everything that is known.
+    pub fn status(&self, now: Now) -> Status {
+        let topology = &self.routing.topology;
+        let pools = topology.pools.iter().map(|(id, pool)| PoolStatus {
+            name: pool.name.clone(),
+            azs: pool
+                .azs
+                .iter()
+                .zip(&self.pools[id].azs)
+                .map(|(az, health)| AzStatus {
+                    name: topology.azs[az.az].name.clone(),
+                    state: shown_state(health.state, now),
+                    endpoints: az
+                        .endpoints
+                        .iter()
+                        .zip(self.counted(az, health))
+                        .map(|(endpoint, counted)| EndpointStatus {
+                            address: endpoint.address,
+                            counts_as_up: counted == Counted::Up,
+                            monitor: endpoint.monitor.map(|id| self.monitor_status(id, now)),
+                        })
+                        .collect(),
+                })
+                .collect(),
+        });
+        Status { ready: self.is_ready(), pools: pools.collect() }
+    }
+
+    fn monitor_status(&self, id: crate::health::MonitorId, now: Now) -> MonitorStatus {
+        let watch = &self.watches[id];
+        MonitorStatus {
+            state: watch.monitor.state(),
+            since: watch.monitor.since(),
+            failing: watch.monitor.is_failing(),
+            last_failure: watch.monitor.last_failure().map(shown_setback),
+            could_not_probe: watch.monitor.not_probed().map(shown_setback),
+            next_probe: now.wall_at(watch.schedule.next()),
+        }
+    }
+}
+
+fn shown_state(state: AzState, now: Now) -> ShownAzState {
+    match state {
+        AzState::Eligible => ShownAzState::Eligible,
+        AzState::Held { until } => ShownAzState::Held { until: now.wall_at(until) },
+        AzState::UnderMinUp => ShownAzState::UnderMinUp,
+        AzState::Down => ShownAzState::Down,
+        AzState::Awaited => ShownAzState::Awaited,
+    }
+}
+
+fn shown_setback(setback: &Setback) -> ShownSetback {
+    ShownSetback { cause: setback.cause.to_string(), at: setback.at.wall }
+}

@@ -1,0 +1,117 @@
+//! An az of a pool becoming eligible or not, told in an operator's words.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{AzId, PoolId};
+use crate::health::Cause;
+use crate::time::{Monotonic, Now};
+
+/// An az of a pool became eligible, or ceased to be. Its `Display` says why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The pool.
+    pub pool: PoolId,
+    /// Its full name.
+    pub pool_name: String,
+    /// The az.
+    pub az: AzId,
+    /// Its name.
+    pub az_name: String,
+    /// What it became.
+    pub to: Eligibility,
+    /// Why.
+    pub reason: Reason,
+    /// How many of the az's endpoints are up, of both families.
+    pub endpoints_up: usize,
+    /// How many it has.
+    pub endpoints: usize,
+    /// The first of the failures in a row that led here.
+    pub first_failure: Option<Monotonic>,
+    /// When.
+    pub at: Now,
+}
+
+/// Whether an az may be given to clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eligibility {
+    /// It may.
+    Eligible,
+    /// It may not, while another is eligible.
+    NotEligible,
+}
+
+/// What made the difference.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// The failure that made an endpoint down.
+    #[error("{0}")]
+    Failed(Cause),
+    /// The az was up for the pool's `hold`.
+    #[error("up for {}", Seconds(*.0))]
+    Held(Duration),
+    /// An endpoint came up.
+    #[error("up")]
+    Up,
+    /// The files changed.
+    #[error("reload")]
+    Reload,
+}
+
+impl fmt::Display for Transition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reason, endpoints_up, endpoints, .. } = self;
+        write!(f, "{reason}, {endpoints_up} of {endpoints} endpoints up")?;
+        match self.first_failure {
+            Some(first) => {
+                let ago = self.at.mono.saturating_since(first);
+                write!(f, " (first failure {:.1} s ago)", ago.as_secs_f64())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A duration in seconds, with as many decimals as it has.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s", self.0.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transition(reason: Reason, first_failure: Option<Monotonic>) -> Transition {
+        let mono = Monotonic::from_start(Duration::from_millis(11_002));
+        Transition {
+            pool: PoolId(0),
+            pool_name: "web".into(),
+            az: AzId(0),
+            az_name: "mumbai".into(),
+            to: Eligibility::NotEligible,
+            reason,
+            endpoints_up: 0,
+            endpoints: 2,
+            first_failure,
+            at: Now { mono, ..Now::default() },
+        }
+    }
+
+    #[test]
+    fn a_loss_names_its_cause_and_its_first_failure() {
+        let first = Monotonic::from_start(Duration::from_secs(10));
+        let lost = transition(Reason::Failed(Cause::Refused), Some(first));
+        let told = "connection refused, 0 of 2 endpoints up (first failure 1.0 s ago)";
+        assert_eq!(lost.to_string(), told);
+    }
+
+    #[test]
+    fn a_return_names_its_hold() {
+        let back = transition(Reason::Held(Duration::from_millis(2_500)), None);
+        assert_eq!(back.to_string(), "up for 2.5 s, 0 of 2 endpoints up");
+    }
+}
