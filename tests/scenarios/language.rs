@@ -1,0 +1,617 @@
+//! The language of stories. A story is lines of words; `#` begins a comment, indentation says what
+//! belongs to what, and whatever is not understood is an error.
+//!
+//! First what there is, with the defaults of the files that operators write:
+//!
+//! ```text
+//! check NAME [port N] [path P] [interval D] [timeout D] [fast_interval D] [rise N] [fall N]
+//! pool NAME [check NAME|none] [hold D] [ttl D] [min_ttl D] [min_up N|N%] [all_down open|closed]
+//!           [family_down drop|az]
+//!   AZ ADDRESS…
+//! client NAME AZ…                     the azs in the order of this client's preference
+//! startup_wait D
+//! phases D by D                       tells the story many times, from `at` on later by each
+//!                                     multiple of the second duration below the first
+//! ```
+//!
+//! Then what happens. Endpoints are up until something else is said of them.
+//!
+//! ```text
+//! at T ADDRESS up|refuse|hang|unreachable|no-route|status N
+//! at T restart [after D]              the process ends at T, and begins again D later from what
+//!                                     it had saved
+//! at T reload                         the checks and pools below replace those of their names
+//!   check … | pool … | remove pool NAME
+//! ```
+//!
+//! And what is expected:
+//!
+//! ```text
+//! at T ask CLIENT POOL A|AAAA -> ADDRESS…|nothing [ttl D]
+//! at T POOL/AZ is eligible|held|under-min-up|down|awaited
+//! at T ADDRESS is up|down|unknown [because "PART"]
+//! at T sockets are open|closed
+//! by T POOL/AZ in|out [because "PART"]
+//! between T and T POOL/AZ in|out [because "PART"]
+//! from T to T ask CLIENT POOL A|AAAA -> ADDRESS…|nothing [ttl D]
+//! from T to T POOL never gives ADDRESS
+//! from T to T at most N publications
+//! ```
+//!
+//! Every transition of an az must be expected by one line, `by` or `between`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use meridian::health::{Cause, Thresholds};
+use meridian::route::{AllDown, FamilyDown, MinUp};
+
+/// A whole story.
+#[derive(Clone, Debug)]
+pub(crate) struct Story {
+    pub(crate) setting: Setting,
+    pub(crate) clients: BTreeMap<String, Vec<String>>,
+    pub(crate) startup_wait: Duration,
+    phases: Option<(Duration, Duration)>,
+    pub(crate) actions: Vec<(Duration, Action)>,
+    pub(crate) expectations: Vec<Expectation>,
+}
+
+/// What the files of the moment say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Setting {
+    pub(crate) checks: BTreeMap<String, StoryCheck>,
+    pub(crate) pools: BTreeMap<String, StoryPool>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct StoryCheck {
+    pub(crate) port: u16,
+    pub(crate) path: String,
+    pub(crate) thresholds: Thresholds,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct StoryPool {
+    pub(crate) check: Option<String>,
+    pub(crate) hold: Duration,
+    pub(crate) ttl: Duration,
+    pub(crate) min_ttl: Duration,
+    pub(crate) min_up: MinUp,
+    pub(crate) all_down: AllDown,
+    pub(crate) family_down: FamilyDown,
+    pub(crate) azs: BTreeMap<String, Vec<IpAddr>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    Behave(IpAddr, Behaviour),
+    Restart(Duration),
+    Reload(Reload),
+}
+
+/// What a reload changes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reload {
+    pub(crate) setting: Setting,
+    pub(crate) removed: Vec<String>,
+}
+
+/// How an endpoint answers probes.
+#[derive(Clone, Debug)]
+pub(crate) enum Behaviour {
+    Up,
+    Hang,
+    Fail(Cause),
+    NotProbed(Cause),
+}
+
+/// A line that must come true.
+#[derive(Clone, Debug)]
+pub(crate) struct Expectation {
+    pub(crate) line: usize,
+    pub(crate) from: Duration,
+    pub(crate) to: Duration,
+    pub(crate) what: Expected,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Expected {
+    /// At each moment from one time to the other.
+    Answer {
+        ask: Ask,
+        given: Vec<IpAddr>,
+        ttl: Option<Duration>,
+    },
+    Az {
+        pool: String,
+        az: String,
+        state: String,
+    },
+    Endpoint {
+        address: IpAddr,
+        state: String,
+        because: Option<String>,
+    },
+    Sockets {
+        are_open: bool,
+    },
+    Transition {
+        pool: String,
+        az: String,
+        is_in: bool,
+        because: Option<String>,
+    },
+    NeverGives {
+        pool: String,
+        address: IpAddr,
+    },
+    Publications {
+        at_most: usize,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    pub(crate) client: String,
+    pub(crate) pool: String,
+    pub(crate) is_v4: bool,
+}
+
+impl Story {
+    /// By how much what happens is delayed, each time the story is told.
+    pub(crate) fn phases(&self) -> Vec<Duration> {
+        let Some((end, step)) = self.phases else { return vec![Duration::ZERO] };
+        let times = (0u32..).map(|index| step * index).take_while(|&phase| phase < end);
+        times.collect()
+    }
+}
+
+/// The story in `text`, or the first line that can't be understood.
+pub(crate) fn parse(text: &str) -> Result<Story, String> {
+    let mut story = Story {
+        setting: Setting::default(),
+        clients: BTreeMap::new(),
+        startup_wait: Duration::from_secs(3),
+        phases: None,
+        actions: Vec::new(),
+        expectations: Vec::new(),
+    };
+    let mut place = Place::Top;
+    for (index, raw) in text.lines().enumerate() {
+        let line = raw.split('#').next().unwrap_or_default();
+        if line.trim().is_empty() {
+            continue;
+        }
+        let indent = line.len() - line.trim_start().len();
+        let mut words = Words::of(line).map_err(|error| format!("line {}: {error}", index + 1))?;
+        let result = story.line(index + 1, indent, &mut words, &mut place);
+        result
+            .and_then(|()| words.end())
+            .map_err(|error| format!("line {}: {error}: {}", index + 1, line.trim()))?;
+    }
+    Ok(story)
+}
+
+/// What an indented line belongs to.
+enum Place {
+    Top,
+    Pool(String),
+    Reload,
+    ReloadedPool(String),
+}
+
+impl Story {
+    fn line(
+        &mut self,
+        number: usize,
+        indent: usize,
+        words: &mut Words,
+        place: &mut Place,
+    ) -> Result<(), String> {
+        match (indent, &*place) {
+            (0, _) => *place = self.top(number, words)?,
+            (2, Place::Pool(name)) => self.setting.az(name, words)?,
+            (2, Place::Reload | Place::ReloadedPool(_)) => {
+                let reload = self.last_reload();
+                *place = match words.next()? {
+                    "remove" => {
+                        words.expect("pool")?;
+                        reload.removed.push(words.next()?.to_owned());
+                        Place::Reload
+                    }
+                    word => match reload.setting.define(word, words)? {
+                        Some(pool) => Place::ReloadedPool(pool),
+                        None => Place::Reload,
+                    },
+                };
+            }
+            (4, Place::ReloadedPool(name)) => {
+                let name = name.clone();
+                self.last_reload().setting.az(&name, words)?;
+            }
+            _ => return Err("belongs to nothing".into()),
+        }
+        Ok(())
+    }
+
+    fn last_reload(&mut self) -> &mut Reload {
+        match self.actions.last_mut() {
+            Some((_, Action::Reload(reload))) => reload,
+            _ => unreachable!("a place in a reload follows a reload"),
+        }
+    }
+
+    fn top(&mut self, line: usize, words: &mut Words) -> Result<Place, String> {
+        match words.next()? {
+            "client" => {
+                let name = words.next()?.to_owned();
+                self.clients.insert(name, words.rest());
+            }
+            "startup_wait" => self.startup_wait = words.duration()?,
+            "phases" => {
+                let end = words.duration()?;
+                words.expect("by")?;
+                self.phases = Some((end, words.duration()?));
+            }
+            "at" => return self.at(line, words),
+            "by" => {
+                let to = words.duration()?;
+                self.transition(line, Duration::ZERO, to, words)?;
+            }
+            "between" => {
+                let from = words.duration()?;
+                words.expect("and")?;
+                let to = words.duration()?;
+                self.transition(line, from, to, words)?;
+            }
+            "from" => {
+                let from = words.duration()?;
+                words.expect("to")?;
+                let to = words.duration()?;
+                self.throughout(line, from, to, words)?;
+            }
+            word => {
+                let pool = self.setting.define(word, words)?;
+                return Ok(pool.map_or(Place::Top, Place::Pool));
+            }
+        }
+        Ok(Place::Top)
+    }
+
+    fn at(&mut self, line: usize, words: &mut Words) -> Result<Place, String> {
+        let at = words.duration()?;
+        let subject = words.next()?;
+        let what = match subject {
+            "restart" => {
+                let pause = if words.take("after") { words.duration()? } else { Duration::ZERO };
+                self.actions.push((at, Action::Restart(pause)));
+                return Ok(Place::Top);
+            }
+            "reload" => {
+                self.actions.push((at, Action::Reload(Reload::default())));
+                return Ok(Place::Reload);
+            }
+            "ask" => answer(words)?,
+            "sockets" => {
+                words.expect("are")?;
+                let are_open = words.one_of(&[("open", true), ("closed", false)])?;
+                Expected::Sockets { are_open }
+            }
+            _ => match (subject.parse(), subject.split_once('/')) {
+                (Ok(address), _) if words.take("is") => {
+                    let states = ["up", "down", "unknown"].map(|state| (state, state.to_owned()));
+                    let state = words.one_of(&states)?;
+                    Expected::Endpoint { address, state, because: words.because()? }
+                }
+                (Ok(address), _) => {
+                    self.actions.push((at, Action::Behave(address, behaviour(words)?)));
+                    return Ok(Place::Top);
+                }
+                (Err(_), Some((pool, az))) => {
+                    words.expect("is")?;
+                    let states = ["eligible", "held", "under-min-up", "down", "awaited"];
+                    let state = words.one_of(&states.map(|state| (state, state.to_owned())))?;
+                    Expected::Az { pool: pool.to_owned(), az: az.to_owned(), state }
+                }
+                (Err(_), None) => return Err(format!("{subject:?} is not understood")),
+            },
+        };
+        self.expectations.push(Expectation { line, from: at, to: at, what });
+        Ok(Place::Top)
+    }
+
+    fn transition(
+        &mut self,
+        line: usize,
+        from: Duration,
+        to: Duration,
+        words: &mut Words,
+    ) -> Result<(), String> {
+        let subject = words.next()?;
+        let (pool, az) = subject.split_once('/').ok_or("POOL/AZ is missing")?;
+        let is_in = words.one_of(&[("in", true), ("out", false)])?;
+        let because = words.because()?;
+        let what =
+            Expected::Transition { pool: pool.to_owned(), az: az.to_owned(), is_in, because };
+        self.expectations.push(Expectation { line, from, to, what });
+        Ok(())
+    }
+
+    fn throughout(
+        &mut self,
+        line: usize,
+        from: Duration,
+        to: Duration,
+        words: &mut Words,
+    ) -> Result<(), String> {
+        let what = match words.next()? {
+            "ask" => answer(words)?,
+            "at" => {
+                words.expect("most")?;
+                let at_most = words.number()?;
+                words.expect("publications")?;
+                Expected::Publications { at_most }
+            }
+            pool => {
+                let pool = pool.to_owned();
+                words.expect("never")?;
+                words.expect("gives")?;
+                Expected::NeverGives { pool, address: words.number()? }
+            }
+        };
+        self.expectations.push(Expectation { line, from, to, what });
+        Ok(())
+    }
+}
+
+impl Setting {
+    /// A check or a pool; the name of the pool.
+    fn define(&mut self, word: &str, words: &mut Words) -> Result<Option<String>, String> {
+        match word {
+            "check" => {
+                let name = words.next()?.to_owned();
+                self.checks.insert(name, check(words)?);
+                Ok(None)
+            }
+            "pool" => {
+                let name = words.next()?.to_owned();
+                self.pools.insert(name.clone(), pool(words)?);
+                Ok(Some(name))
+            }
+            _ => Err(format!("{word:?} is not understood")),
+        }
+    }
+
+    fn az(&mut self, pool: &str, words: &mut Words) -> Result<(), String> {
+        let az = words.next()?.to_owned();
+        let mut addresses = Vec::new();
+        for word in words.rest() {
+            addresses.push(word.parse().map_err(|_| format!("{word:?} is no address"))?);
+        }
+        self.pools.get_mut(pool).ok_or("no such pool")?.azs.insert(az, addresses);
+        Ok(())
+    }
+}
+
+fn answer(words: &mut Words) -> Result<Expected, String> {
+    let client = words.next()?.to_owned();
+    let pool = words.next()?.to_owned();
+    let is_v4 = words.one_of(&[("A", true), ("AAAA", false)])?;
+    words.expect("->")?;
+    let mut given = Vec::new();
+    if !words.take("nothing") {
+        given.push(words.number()?);
+        while let Some(Ok(address)) = words.peek().map(str::parse) {
+            given.push(address);
+            words.next()?;
+        }
+    }
+    let ttl = if words.take("ttl") { Some(words.duration()?) } else { None };
+    Ok(Expected::Answer { ask: Ask { client, pool, is_v4 }, given, ttl })
+}
+
+fn behaviour(words: &mut Words) -> Result<Behaviour, String> {
+    Ok(match words.next()? {
+        "up" => Behaviour::Up,
+        "hang" => Behaviour::Hang,
+        "refuse" => Behaviour::Fail(Cause::Refused),
+        "unreachable" => Behaviour::Fail(Cause::Unreachable),
+        "status" => Behaviour::Fail(Cause::Status(words.number()?)),
+        "no-route" => Behaviour::NotProbed(Cause::NoRoute),
+        word => return Err(format!("{word:?} is no behaviour")),
+    })
+}
+
+impl Default for StoryCheck {
+    fn default() -> Self {
+        let thresholds = Thresholds {
+            interval: Duration::from_secs(2),
+            timeout: Duration::from_secs(2),
+            fast_interval: Duration::from_millis(500),
+            rise: 3,
+            fall: 3,
+        };
+        Self { port: 80, path: "/".into(), thresholds }
+    }
+}
+
+fn check(words: &mut Words) -> Result<StoryCheck, String> {
+    let mut check = StoryCheck::default();
+    while words.peek().is_some() {
+        match words.next()? {
+            "port" => check.port = words.number()?,
+            "path" => check.path = words.next()?.to_owned(),
+            "interval" => check.thresholds.interval = words.duration()?,
+            "timeout" => check.thresholds.timeout = words.duration()?,
+            "fast_interval" => check.thresholds.fast_interval = words.duration()?,
+            "rise" => check.thresholds.rise = words.number()?,
+            "fall" => check.thresholds.fall = words.number()?,
+            word => return Err(format!("{word:?} is no key of a check")),
+        }
+    }
+    Ok(check)
+}
+
+fn pool(words: &mut Words) -> Result<StoryPool, String> {
+    let mut pool = StoryPool {
+        check: Some("default".into()),
+        hold: Duration::from_secs(60),
+        ttl: Duration::from_secs(30),
+        min_ttl: Duration::from_secs(5),
+        min_up: MinUp::Count(1),
+        all_down: AllDown::Open,
+        family_down: FamilyDown::Drop,
+        azs: BTreeMap::new(),
+    };
+    while words.peek().is_some() {
+        match words.next()? {
+            "check" if words.take("none") => pool.check = None,
+            "check" => pool.check = Some(words.next()?.to_owned()),
+            "hold" => pool.hold = words.duration()?,
+            "ttl" => pool.ttl = words.duration()?,
+            "min_ttl" => pool.min_ttl = words.duration()?,
+            "min_up" => {
+                pool.min_up = match words.peek().and_then(|word| word.strip_suffix('%')) {
+                    Some(share) => MinUp::Percent(share.parse().map_err(|_| "no share")?),
+                    None => {
+                        MinUp::Count(words.peek().unwrap_or("").parse().map_err(|_| "no count")?)
+                    }
+                };
+                words.next()?;
+            }
+            "all_down" => {
+                let ways = [("open", AllDown::Open), ("closed", AllDown::Closed)];
+                pool.all_down = words.one_of(&ways)?;
+            }
+            "family_down" => {
+                let ways = [("drop", FamilyDown::Drop), ("az", FamilyDown::Az)];
+                pool.family_down = words.one_of(&ways)?;
+            }
+            word => return Err(format!("{word:?} is no key of a pool")),
+        }
+    }
+    Ok(pool)
+}
+
+/// The words of a line; a text in quotes is one word.
+struct Words<'a> {
+    words: Vec<&'a str>,
+    next: usize,
+}
+
+impl<'a> Words<'a> {
+    fn of(line: &'a str) -> Result<Self, String> {
+        let mut words = Vec::new();
+        let mut rest = line.trim();
+        while !rest.is_empty() {
+            let end = match rest.strip_prefix('"') {
+                Some(quoted) => quoted.find('"').ok_or("a quote is not closed")? + 2,
+                None => rest.find(char::is_whitespace).unwrap_or(rest.len()),
+            };
+            words.push(&rest[..end]);
+            rest = rest[end..].trim_start();
+        }
+        Ok(Self { words, next: 0 })
+    }
+
+    fn peek(&self) -> Option<&'a str> {
+        self.words.get(self.next).copied()
+    }
+
+    fn next(&mut self) -> Result<&'a str, String> {
+        let word = self.peek().ok_or("something is missing at the end")?;
+        self.next += 1;
+        Ok(word)
+    }
+
+    fn take(&mut self, word: &str) -> bool {
+        let is_next = self.peek() == Some(word);
+        self.next += usize::from(is_next);
+        is_next
+    }
+
+    fn expect(&mut self, word: &str) -> Result<(), String> {
+        if self.take(word) { Ok(()) } else { Err(format!("{word:?} is missing")) }
+    }
+
+    fn rest(&mut self) -> Vec<String> {
+        let rest = self.words[self.next..].iter().map(|&word| word.to_owned()).collect();
+        self.next = self.words.len();
+        rest
+    }
+
+    fn end(&self) -> Result<(), String> {
+        self.peek().map_or(Ok(()), |word| Err(format!("{word:?} is too much")))
+    }
+
+    fn number<T: std::str::FromStr>(&mut self) -> Result<T, String> {
+        let word = self.next()?;
+        word.parse().map_err(|_| format!("{word:?} is not understood"))
+    }
+
+    fn one_of<T: Clone>(&mut self, choices: &[(&str, T)]) -> Result<T, String> {
+        let word = self.next()?;
+        let found = choices.iter().find(|(choice, _)| *choice == word);
+        found.map(|(_, value)| value.clone()).ok_or(format!("{word:?} is not understood"))
+    }
+
+    fn because(&mut self) -> Result<Option<String>, String> {
+        if !self.take("because") {
+            return Ok(None);
+        }
+        let word = self.next()?;
+        let text = word.strip_prefix('"').and_then(|word| word.strip_suffix('"'));
+        Ok(Some(text.ok_or("a reason stands in quotes")?.to_owned()))
+    }
+
+    fn duration(&mut self) -> Result<Duration, String> {
+        let word = self.next()?;
+        let error = || format!("{word:?} is no duration");
+        let mut rest = word;
+        let mut seconds = 0.0;
+        while !rest.is_empty() {
+            let unit_at = rest.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(error)?;
+            let number: f64 = rest[..unit_at].parse().map_err(|_| error())?;
+            let next = rest[unit_at..].trim_start_matches(|c: char| c.is_ascii_alphabetic());
+            let end = rest.len() - next.len();
+            seconds += number
+                * match &rest[unit_at..end] {
+                    "ms" => 0.001,
+                    "s" => 1.0,
+                    "m" => 60.0,
+                    "h" => 3600.0,
+                    _ => return Err(error()),
+                };
+            rest = next;
+        }
+        let micros = (seconds * 1e6).round();
+        Ok(Duration::from_micros(micros as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_understood_is_an_error() {
+        for (text, error) in [
+            ("frobnicate", "line 1: \"frobnicate\" is not understood: frobnicate"),
+            ("pool web colour red", "line 1: \"colour\" is no key of a pool: pool web colour red"),
+            ("\n  mumbai 10.0.0.1", "line 2: belongs to nothing: mumbai 10.0.0.1"),
+            ("at 3 restart", "line 1: \"3\" is no duration: at 3 restart"),
+            ("at 3s restart now", "line 1: \"now\" is too much: at 3s restart now"),
+            ("by 3s web/mumbai out because \"x", "line 1: a quote is not closed"),
+        ] {
+            assert_eq!(parse(text).unwrap_err(), error);
+        }
+    }
+
+    #[test]
+    fn phases_are_multiples_of_the_step() {
+        let story = parse("phases 1s by 400ms").unwrap();
+        assert_eq!(story.phases(), [0, 400, 800].map(Duration::from_millis));
+    }
+}

@@ -1,0 +1,72 @@
+//! Failover as readable scenarios: each `.txt` file here is a story of endpoints that fail and
+//! come back, told in [`language`], and run against the director in the virtual time of
+//! [`world`]. What the story expects is compared by [`verdict`].
+
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is a verdict")]
+
+mod language;
+mod verdict;
+mod world;
+
+use std::path::Path;
+
+/// Runs a story; fails with every line that did not come true.
+fn tell(name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(name);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let story = language::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    for phase in story.phases() {
+        let record = world::run(&story, phase);
+        let faults = verdict::faults(&story, phase, &record);
+        let shift = if phase.is_zero() { String::new() } else { format!(" (phase {phase:?})") };
+        assert!(faults.is_empty(), "{name}{shift}:\n{}", faults.join("\n"));
+    }
+}
+
+macro_rules! stories {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                tell(concat!(stringify!($name), ".txt"));
+            }
+        )*
+
+        const STORIES: &[&str] = &[$(concat!(stringify!($name), ".txt")),*];
+    };
+}
+
+stories! {
+    added_endpoint
+    all_down_closed
+    all_down_open
+    changed_check
+    clean_loss
+    could_not_probe
+    flapping
+    held_beats_dead
+    hold_over_restart
+    lost_family_az
+    lost_ipv4
+    lost_ipv6
+    new_pool
+    one_family
+    partial_loss
+    restart
+    shared_monitor
+    slow_loss
+    slow_start
+    ttl
+}
+
+#[test]
+fn every_story_is_told() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let mut files: Vec<String> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".txt"))
+        .collect();
+    files.sort();
+    assert_eq!(files, STORIES);
+}

@@ -1,0 +1,182 @@
+//! Compares what happened with what the story expects.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use meridian::route::status::{ShownAzState, Status};
+use meridian::route::{Eligibility, Pool, PoolRoutes, RoutingTable, Topology};
+
+use crate::language::{Ask, Expectation, Expected, Story};
+use crate::world::{Record, preference};
+
+/// The lines that did not come true, and the transitions that no line expects.
+pub(crate) fn faults(story: &Story, phase: Duration, record: &Record) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut unexpected: BTreeSet<usize> = (0..record.transitions.len()).collect();
+    for expectation in &story.expectations {
+        let Expectation { line, from, to, what } = expectation.clone();
+        let moved = Expectation { line, from: from + phase, to: to + phase, what };
+        if let Err(fault) = check(story, &moved, record, &mut unexpected) {
+            faults.push(format!("line {line}: {fault}"));
+        }
+    }
+    for index in unexpected {
+        faults.push(format!("unexpected: {}", told(record, index, phase)));
+    }
+    faults
+}
+
+fn check(
+    story: &Story,
+    expectation: &Expectation,
+    record: &Record,
+    unexpected: &mut BTreeSet<usize>,
+) -> Result<(), String> {
+    let Expectation { from, to, ref what, .. } = *expectation;
+    let status = || &record.statuses[&to];
+    match what {
+        Expected::Answer { ask, given, ttl } => {
+            for served in served(record, from, to) {
+                let served = served.ok_or("sockets are closed")?;
+                let (addresses, short_or_long) = answer(story, ask, served);
+                let found = format!("found {addresses:?} ttl {short_or_long:?}");
+                let is_as_told = same(&addresses, given) && ttl.is_none_or(|t| t == short_or_long);
+                is_as_told.then_some(()).ok_or(found)?;
+            }
+            Ok(())
+        }
+        Expected::NeverGives { pool, address } => {
+            for (topology, table) in served(record, from, to).into_iter().flatten() {
+                let (_, routes) = find(topology, table, pool);
+                for az in routes.row.iter().filter_map(|choice| choice.az) {
+                    let route = &routes.azs[usize::from(az)];
+                    let v4 = route.addresses_v4.iter().copied().map(IpAddr::V4);
+                    let v6 = route.addresses_v6.iter().copied().map(IpAddr::V6);
+                    if v4.chain(v6).any(|given| given == *address) {
+                        return Err("it is given".into());
+                    }
+                }
+            }
+            Ok(())
+        }
+        Expected::Publications { at_most } => {
+            let times = record.publications.iter().filter(|&&at| from <= at && at <= to);
+            let count = times.count();
+            if count <= *at_most { Ok(()) } else { Err(format!("there were {count}")) }
+        }
+        Expected::Az { pool, az, state } => {
+            let found = az_state(status(), pool, az);
+            if found == state { Ok(()) } else { Err(format!("it is {found}")) }
+        }
+        Expected::Endpoint { address, state, because } => {
+            endpoint(status(), *address, state, because.as_deref())
+        }
+        Expected::Sockets { are_open } => {
+            if status().ready == *are_open {
+                Ok(())
+            } else {
+                Err("they are not".into())
+            }
+        }
+        Expected::Transition { pool, az, is_in, because } => {
+            let to_be = if *is_in { Eligibility::Eligible } else { Eligibility::NotEligible };
+            let found = unexpected.iter().copied().find(|&index| {
+                let (at, transition) = &record.transitions[index];
+                (&transition.pool_name, &transition.az_name) == (pool, az)
+                    && transition.to == to_be
+                    && (from..=to).contains(at)
+            });
+            let index = found.ok_or("it did not happen")?;
+            unexpected.remove(&index);
+            let why = record.transitions[index].1.to_string();
+            match because {
+                Some(part) if !why.contains(part) => Err(format!("because {why:?}")),
+                Some(_) | None => Ok(()),
+            }
+        }
+    }
+}
+
+type Served = (Arc<Topology>, Arc<RoutingTable>);
+
+/// What was served at any moment from one time to the other.
+fn served(record: &Record, from: Duration, to: Duration) -> Vec<Option<&Served>> {
+    let until = record.tables.partition_point(|&(at, _)| at <= to);
+    let first = record.tables.partition_point(|&(at, _)| at <= from).saturating_sub(1);
+    let served = record.tables[..until].get(first..).unwrap_or_default();
+    if served.is_empty() {
+        return vec![None];
+    }
+    served.iter().map(|(_, table)| table.as_ref()).collect()
+}
+
+fn find<'a>(
+    topology: &'a Topology,
+    table: &'a RoutingTable,
+    pool: &str,
+) -> (&'a Pool, &'a PoolRoutes) {
+    let id = topology.pools.position(|known| known.name == pool);
+    let id = id.unwrap_or_else(|| panic!("pool {pool:?} is not defined"));
+    (&topology.pools[id], &table.pools[id])
+}
+
+fn answer(story: &Story, ask: &Ask, (topology, table): &Served) -> (Vec<IpAddr>, Duration) {
+    let (pool, routes) = find(topology, table, &ask.pool);
+    let choice = routes.choice(preference(story, &ask.client));
+    let ttl = if choice.short_ttl { pool.min_ttl } else { pool.ttl };
+    let addresses = choice.az.map_or(Vec::new(), |az| {
+        let route = &routes.azs[usize::from(az)];
+        if ask.is_v4 {
+            route.addresses_v4.iter().copied().map(IpAddr::V4).collect()
+        } else {
+            route.addresses_v6.iter().copied().map(IpAddr::V6).collect()
+        }
+    });
+    (addresses, ttl)
+}
+
+fn same(found: &[IpAddr], told: &[IpAddr]) -> bool {
+    found.iter().collect::<BTreeSet<_>>() == told.iter().collect::<BTreeSet<_>>()
+}
+
+fn az_state(status: &Status, pool: &str, az: &str) -> &'static str {
+    let pools = status.pools.iter().filter(|known| known.name == pool);
+    let mut azs = pools.flat_map(|pool| &pool.azs).filter(|known| known.name == az);
+    match azs.next().map(|az| az.state) {
+        None => "unheard of",
+        Some(ShownAzState::Eligible) => "eligible",
+        Some(ShownAzState::Held { .. }) => "held",
+        Some(ShownAzState::UnderMinUp) => "under-min-up",
+        Some(ShownAzState::Down) => "down",
+        Some(ShownAzState::Awaited) => "awaited",
+    }
+}
+
+fn endpoint(
+    status: &Status,
+    address: IpAddr,
+    state: &str,
+    because: Option<&str>,
+) -> Result<(), String> {
+    let azs = status.pools.iter().flat_map(|pool| &pool.azs);
+    let mut endpoints = azs.flat_map(|az| &az.endpoints).filter(|known| known.address == address);
+    let endpoint = endpoints.next().ok_or("there is none")?;
+    let monitor = endpoint.monitor.as_ref().ok_or("it has no check")?;
+    let found = format!("{:?}", monitor.state).to_lowercase();
+    let causes = [&monitor.could_not_probe, &monitor.last_failure];
+    let causes: Vec<&str> = causes.into_iter().flatten().map(|it| it.cause.as_str()).collect();
+    let is_because = because.is_none_or(|part| causes.iter().any(|cause| cause.contains(part)));
+    if found == state && is_because { Ok(()) } else { Err(format!("it is {found}, {causes:?}")) }
+}
+
+fn told(record: &Record, index: usize, phase: Duration) -> String {
+    let (at, transition) = &record.transitions[index];
+    let at = at.saturating_sub(phase);
+    let way = match transition.to {
+        Eligibility::Eligible => "in",
+        Eligibility::NotEligible => "out",
+    };
+    format!("at {at:?} {}/{} {way}: {transition}", transition.pool_name, transition.az_name)
+}

@@ -1,0 +1,353 @@
+//! A simulated world: endpoints that behave as the story says, and a shell that carries out the
+//! director's effects to the letter in virtual time.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use meridian::geo::PreferenceId;
+use meridian::health::check::{Check, CheckKind};
+use meridian::health::{Cause, MonitorId, MonitorSpec, Outcome, Verdict};
+use meridian::id::IdVec;
+use meridian::route::status::Status;
+use meridian::route::{
+    Az, Director, Effects, Endpoint, Event, Policy, Pool, PoolAz, Preferences, Routing,
+    RoutingTable, Saved, Topology, Transition, ViewSpec,
+};
+use meridian::time::{Monotonic, Now, Wall};
+
+use crate::language::{Action, Behaviour, Setting, Story, StoryPool};
+
+/// What happened.
+#[derive(Default)]
+pub(crate) struct Record {
+    /// The tables that were served, from when on; `None` while sockets are closed.
+    pub(crate) tables: Vec<(Duration, Option<(Arc<Topology>, Arc<RoutingTable>)>)>,
+    /// When a table was published.
+    pub(crate) publications: Vec<Duration>,
+    pub(crate) transitions: Vec<(Duration, Transition)>,
+    /// What the director said at the times of the story's expectations.
+    pub(crate) statuses: BTreeMap<Duration, Status>,
+}
+
+/// Tells the story, with all that happens in it delayed by `phase`.
+pub(crate) fn run(story: &Story, phase: Duration) -> Record {
+    let seed = u64::try_from(phase.as_micros()).unwrap();
+    let mut world = World {
+        story,
+        setting: story.setting.clone(),
+        behaviours: HashMap::new(),
+        time: Duration::ZERO,
+        seed,
+        process: None,
+        disk: Saved::default(),
+        record: Record::default(),
+    };
+    let mut stops: Vec<(Duration, Option<&Action>)> =
+        story.actions.iter().map(|(at, action)| (*at + phase, Some(action))).collect();
+    stops.extend(story.expectations.iter().map(|line| (line.to + phase, None)));
+    stops.sort_by_key(|&(at, action)| (at, action.is_none()));
+
+    let is_before_start =
+        |&&(at, action): &&(Duration, Option<&Action>)| at.is_zero() && action.is_some();
+    let before = stops.iter().take_while(is_before_start).count();
+    for &(_, action) in &stops[..before] {
+        world.act(action.unwrap());
+    }
+    world.start();
+    for &(at, action) in &stops[before..] {
+        match action {
+            Some(action) => {
+                world.run(at, Until::Before);
+                world.act(action);
+            }
+            None => {
+                world.run(at, Until::After);
+                world.look();
+            }
+        }
+    }
+    world.record
+}
+
+struct World<'a> {
+    story: &'a Story,
+    setting: Setting,
+    behaviours: HashMap<IpAddr, Behaviour>,
+    time: Duration,
+    seed: u64,
+    process: Option<Process>,
+    disk: Saved,
+    record: Record,
+}
+
+/// A running server.
+struct Process {
+    director: Director,
+    /// When its monotonic clock began.
+    began: Duration,
+    routing: Routing,
+    epoch: u64,
+    ready: bool,
+    wake: Option<Duration>,
+    /// Probes under way and to come, by time and then by when they were asked for.
+    probes: BTreeMap<(Duration, u64), Probe>,
+    asked: u64,
+}
+
+enum Probe {
+    Start(MonitorId),
+    End(u64, Outcome),
+}
+
+/// Whether what happens at the very end of a run is part of it.
+#[derive(PartialEq)]
+enum Until {
+    Before,
+    After,
+}
+
+impl World<'_> {
+    fn act(&mut self, action: &Action) {
+        match action {
+            Action::Behave(address, behaviour) => {
+                self.behaviours.insert(*address, behaviour.clone());
+            }
+            Action::Restart(pause) => {
+                self.process = None;
+                self.record.tables.push((self.time, None));
+                self.time += *pause;
+                self.seed += 1;
+                self.start();
+            }
+            Action::Reload(reload) => {
+                let Setting { checks, pools } = reload.setting.clone();
+                self.setting.checks.extend(checks);
+                self.setting.pools.extend(pools);
+                for pool in &reload.removed {
+                    self.setting.pools.remove(pool).expect("a pool that is removed was there");
+                }
+                let routing = routing(self.story, &self.setting);
+                let process = self.process.as_mut().unwrap();
+                process.routing = routing.clone();
+                self.apply(Event::Replace(routing));
+            }
+        }
+    }
+
+    fn start(&mut self) {
+        let routing = routing(self.story, &self.setting);
+        let now = Now { mono: Monotonic::START, wall: wall(self.time) };
+        let (director, effects) =
+            Director::start(routing.clone(), &self.disk, self.seed, self.story.startup_wait, now);
+        self.process = Some(Process {
+            director,
+            began: self.time,
+            routing,
+            epoch: 0,
+            ready: false,
+            wake: None,
+            probes: BTreeMap::new(),
+            asked: 0,
+        });
+        self.carry_out(effects);
+    }
+
+    fn run(&mut self, end: Duration, until: Until) {
+        while let Some(process) = self.process.as_mut() {
+            let probe = process.probes.keys().next().copied();
+            let next = probe.map(|(at, _)| at).into_iter().chain(process.wake).min();
+            let Some(at) = next.filter(|&at| at < end || (at == end && until == Until::After))
+            else {
+                break;
+            };
+            self.time = self.time.max(at);
+            match probe.filter(|&(due, _)| due == at) {
+                Some(key) => match process.probes.remove(&key).unwrap() {
+                    Probe::Start(monitor) => self.begin(monitor),
+                    Probe::End(epoch, outcome) => self.apply(Event::Outcome { epoch, outcome }),
+                },
+                None => {
+                    process.wake = None;
+                    self.apply(Event::Clock);
+                }
+            }
+        }
+        self.time = self.time.max(end);
+    }
+
+    /// A probe starts; what the endpoint does now decides how it ends.
+    fn begin(&mut self, monitor: MonitorId) {
+        let process = self.process.as_mut().unwrap();
+        let spec = &process.routing.topology.monitors[monitor];
+        let behaviour = self.behaviours.get(&spec.target.ip()).unwrap_or(&Behaviour::Up);
+        let timeout = spec.check.thresholds.timeout;
+        let (verdict, duration) = match behaviour.clone() {
+            Behaviour::Up => (Verdict::Success, UP),
+            Behaviour::Hang => (Verdict::Failure(Cause::ConnectTimeout), timeout),
+            Behaviour::Fail(cause @ Cause::Refused) => (Verdict::Failure(cause), REFUSED),
+            Behaviour::Fail(cause) => (Verdict::Failure(cause), UP),
+            Behaviour::NotProbed(cause) => (Verdict::NotProbed(cause), Duration::ZERO),
+        };
+        let outcome = Outcome { monitor, duration, verdict };
+        let key = (self.time + duration, process.asked);
+        process.asked += 1;
+        process.probes.insert(key, Probe::End(process.epoch, outcome));
+    }
+
+    fn apply(&mut self, event: Event) {
+        let now = self.now();
+        let process = self.process.as_mut().unwrap();
+        let effects = process.director.apply(event, now);
+        self.carry_out(effects);
+    }
+
+    fn carry_out(&mut self, effects: Effects) {
+        let now = self.now();
+        let process = self.process.as_mut().unwrap();
+        if effects.epoch != process.epoch {
+            // Probes under way end as they would, and are ignored.
+            process.probes.retain(|_, probe| matches!(probe, Probe::End(..)));
+            process.epoch = effects.epoch;
+        }
+        for probe in effects.probes {
+            assert!(probe.at >= now.mono, "a probe in the past");
+            let at = process.began + probe.at.since_start();
+            process.probes.insert((at, process.asked), Probe::Start(probe.monitor));
+            process.asked += 1;
+        }
+        process.each_monitor_has_one_probe_pending();
+        assert!(effects.wake.is_none_or(|wake| wake >= now.mono), "a wake in the past");
+        process.wake = effects.wake.map(|wake| process.began + wake.since_start());
+        assert!(effects.ready || !process.ready, "ready, and then not");
+        let opens = effects.ready && !process.ready;
+        process.ready = effects.ready;
+        if effects.save {
+            self.disk = process.director.saved(now);
+        }
+        if effects.routes.is_some() {
+            self.record.publications.push(self.time);
+        }
+        if process.ready && (opens || effects.routes.is_some()) {
+            let table = (Arc::clone(&process.routing.topology), process.director.routes());
+            self.record.tables.push((self.time, Some(table)));
+        }
+        let transitions = effects.transitions.into_iter();
+        self.record.transitions.extend(transitions.map(|transition| (self.time, transition)));
+    }
+
+    fn look(&mut self) {
+        let status = self.process.as_ref().unwrap().director.status(self.now());
+        self.record.statuses.insert(self.time, status);
+    }
+
+    fn now(&self) -> Now {
+        let began = self.process.as_ref().unwrap().began;
+        Now { mono: Monotonic::from_start(self.time - began), wall: wall(self.time) }
+    }
+}
+
+impl Process {
+    fn each_monitor_has_one_probe_pending(&self) {
+        let mut pending = BTreeSet::new();
+        for probe in self.probes.values() {
+            let monitor = match probe {
+                Probe::Start(monitor) => *monitor,
+                Probe::End(epoch, outcome) if *epoch == self.epoch => outcome.monitor,
+                Probe::End(..) => continue,
+            };
+            assert!(pending.insert(monitor), "two probes of {monitor:?} are pending");
+        }
+        assert_eq!(pending.len(), self.routing.topology.monitors.len(), "probes pending");
+    }
+}
+
+/// How long a probe of an endpoint that answers takes.
+const UP: Duration = Duration::from_millis(10);
+/// How long one of an endpoint that refuses takes.
+const REFUSED: Duration = Duration::from_millis(1);
+
+fn wall(time: Duration) -> Wall {
+    Wall::from_epoch(Duration::from_secs(1_700_000_000) + time)
+}
+
+/// What a load of the setting's files would give.
+fn routing(story: &Story, setting: &Setting) -> Routing {
+    let names: BTreeSet<&String> =
+        setting.pools.values().flat_map(|pool| pool.azs.keys()).collect();
+    let az = |name: &String| Az { name: name.clone(), location: None, country: None, bias: 1.0 };
+    let mut topology = Topology { azs: names.into_iter().map(az).collect(), ..Topology::default() };
+    for (name, pool) in &setting.pools {
+        let pool = compile(name, pool, setting, &mut topology);
+        topology.pools.push(pool);
+    }
+    let preferences = topology.views.values().map(|view| {
+        let orders = story.clients.values().map(|order| {
+            let ids = order.iter().map(|name| topology.azs.position(|az| az.name == *name));
+            ids.flatten().filter(|az| view.azs.contains(az)).collect::<Box<[_]>>()
+        });
+        Arc::new(Preferences::from_iter(orders))
+    });
+    Routing { preferences: preferences.collect(), topology: Arc::new(topology.clone()) }
+}
+
+fn compile(name: &str, pool: &StoryPool, setting: &Setting, topology: &mut Topology) -> Pool {
+    let azs = pool.azs.iter().map(|(az, addresses)| {
+        let az = topology.azs.position(|known| known.name == *az).unwrap();
+        let endpoints = addresses.iter().map(|&address| {
+            let monitor = pool.check.as_ref().map(|check| {
+                let spec = monitor(setting, check, address);
+                let known = topology.monitors.position(|known| *known == spec);
+                known.unwrap_or_else(|| topology.monitors.push(spec))
+            });
+            Endpoint { address, monitor }
+        });
+        PoolAz { az, endpoints: endpoints.collect() }
+    });
+    let azs: Vec<PoolAz> = azs.collect();
+    let view = ViewSpec {
+        azs: azs.iter().map(|az| az.az).collect(),
+        policy: Policy::Failover { order: Vec::new() },
+        rules: Vec::new(),
+    };
+    let known = topology.views.position(|known| *known == view);
+    Pool {
+        name: name.to_owned(),
+        view: known.unwrap_or_else(|| topology.views.push(view)),
+        azs,
+        ttl: pool.ttl,
+        min_ttl: pool.min_ttl,
+        all_down: pool.all_down,
+        hold: pool.hold,
+        min_up: pool.min_up,
+        family_down: pool.family_down,
+        ecs: true,
+    }
+}
+
+fn monitor(setting: &Setting, check: &str, address: IpAddr) -> MonitorSpec {
+    let check = match setting.checks.get(check) {
+        Some(check) => check.clone(),
+        None if check == "default" => crate::language::StoryCheck::default(),
+        None => panic!("check {check:?} is not defined"),
+    };
+    let kind = CheckKind::Http {
+        tls: None,
+        path: check.path,
+        host: None,
+        status: vec![(200, 200)],
+        body: None,
+    };
+    MonitorSpec {
+        target: SocketAddr::new(address, check.port),
+        check: Check { kind, thresholds: check.thresholds },
+    }
+}
+
+/// The preference of a client: clients are numbered in the order of their names, in every view.
+pub(crate) fn preference(story: &Story, client: &str) -> PreferenceId {
+    let position = story.clients.keys().position(|name| name == client);
+    let position = position.unwrap_or_else(|| panic!("client {client:?} is not defined"));
+    PreferenceId(u16::try_from(position).unwrap())
+}
