@@ -4,6 +4,8 @@
 pub mod director;
 pub mod eligibility;
 pub mod policy;
+#[cfg(test)]
+mod laws;
 pub mod preference;
 pub mod publication;
 pub mod reload;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::eligibility::Counted;
 use super::{AzState, Director};
-use crate::health::{HealthState, Setback};
+use crate::health::{HealthState, MonitorId, Setback};
 use crate::time::{Now, Wall};
 
 /// The pools, and whether the start is over.
@@ -78,6 +78,8 @@ pub struct MonitorStatus {
     pub since: Wall,
     /// Whether failures are being counted.
     pub failing: bool,
+    /// Whether it has had fewer than `rise` results and nothing was known of it before.
+    pub fresh: bool,
     /// The latest failure, however long ago.
     pub last_failure: Option<ShownSetback>,
     /// Why the latest probe could not be made, if so.
@@ -124,12 +126,14 @@ impl Director {
         Status { ready: self.is_ready(), pools: pools.collect() }
     }
 
-    fn monitor_status(&self, id: crate::health::MonitorId, now: Now) -> MonitorStatus {
+    fn monitor_status(&self, id: MonitorId, now: Now) -> MonitorStatus {
         let watch = &self.watches[id];
+        let thresholds = &self.routing.topology.monitors[id].check.thresholds;
         MonitorStatus {
             state: watch.monitor.state(),
             since: watch.monitor.since(),
             failing: watch.monitor.is_failing(),
+            fresh: !watch.monitor.is_settled(thresholds),
             last_failure: watch.monitor.last_failure().map(shown_setback),
             could_not_probe: watch.monitor.not_probed().map(shown_setback),
             next_probe: now.wall_at(watch.schedule.next()),

@@ -1,0 +1,481 @@
+//! What is true of the director whatever happens: laws over random topologies, results, delays
+//! and reloads, checked against a naive recomputation from its status.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
+use proptest::sample::subsequence;
+use proptest::{bool, collection, option};
+
+use super::status::{AzStatus, PoolStatus, ShownAzState, Status};
+use super::{
+    AllDown, Az, AzId, Choice, Director, Effects, Eligibility, Endpoint, Event, FamilyDown, MinUp,
+    Policy, Pool, PoolAz, Preferences, ProbeAt, Routing, RoutingTable, Saved, Tier, Topology,
+    ViewId, ViewSpec,
+};
+use crate::health::{
+    Cause, Check, CheckKind, HealthState, MonitorId, MonitorSpec, Outcome, Thresholds, Verdict,
+};
+use crate::id::{Id, IdVec};
+use crate::time::{Monotonic, Now, Wall};
+
+proptest! {
+    #[test]
+    fn choices_are_the_first_of_the_best_tier(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            drop(world.step(step));
+            world.choices_are_as_recomputed();
+        }
+    }
+
+    #[test]
+    fn eligible_azs_give_only_what_is_up(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            drop(world.step(step));
+            world.eligible_azs_give_only_what_is_up();
+        }
+    }
+
+    #[test]
+    fn every_monitor_has_one_probe_pending(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            drop(world.step(step));
+            let monitors = world.director.routing.topology.monitors.ids();
+            assert_eq!(world.pending.keys().copied().collect::<Vec<_>>(), monitors.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_same_events_have_the_same_effects(start in topology(), steps in steps()) {
+        let (mut one, mut other) = (World::start(&start), World::start(&start));
+        for step in steps {
+            assert_eq!(one.step(step.clone()), other.step(step));
+        }
+    }
+
+    #[test]
+    fn an_equal_topology_changes_nothing(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            drop(world.step(step));
+        }
+        let (routes, epoch) = (world.director.routes(), world.director.epoch);
+        let topology = Topology::clone(&world.director.routing.topology);
+        let effects = world.apply(Event::Replace(routing(Arc::new(topology))));
+        assert!(Arc::ptr_eq(&routes, &world.director.routes()));
+        assert_eq!((effects.epoch, effects.probes, effects.transitions), (epoch, vec![], vec![]));
+    }
+
+    #[test]
+    fn a_wake_is_never_in_the_past_and_always_ends(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            let effects = world.step(step);
+            assert!(effects.wake.is_none_or(|wake| wake > world.now.mono));
+        }
+    }
+
+    #[test]
+    fn transitions_add_up_to_the_status(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        let mut eligible = eligible(&world.status());
+        for step in steps {
+            let is_reload = matches!(step, Step::Replace(_));
+            let effects = world.step(step);
+            let status = self::eligible(&world.status());
+            for transition in &effects.transitions {
+                let is_eligible = transition.to == Eligibility::Eligible;
+                let name = (transition.pool_name.clone(), transition.az_name.clone());
+                assert_eq!(eligible.insert(name, is_eligible), Some(!is_eligible));
+            }
+            if is_reload {
+                // What comes and goes with the files is no transition.
+                eligible.retain(|name, _| status.contains_key(name));
+                for (name, &is_eligible) in &status {
+                    eligible.entry(name.clone()).or_insert(is_eligible);
+                }
+            }
+            assert_eq!(eligible, status);
+        }
+    }
+
+    #[test]
+    fn ttls_alone_are_published_at_most_once_a_second(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        let mut last: Option<Monotonic> = None;
+        for step in steps {
+            let before = world.director.routes();
+            let Some(table) = world.step(step).routes else { continue };
+            if is_equal_but_for_ttls(&before, &table) {
+                let now = world.now.mono;
+                assert!(last.is_none_or(|last| now >= last + Duration::from_secs(1)));
+                last = Some(now);
+            }
+        }
+    }
+
+    #[test]
+    fn ttls_lag_a_second_at_most(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            let effects = world.step(step);
+            if !world.ttls_are_as_recomputed() {
+                let soon = world.now.mono + Duration::from_secs(1);
+                assert!(effects.wake.is_some_and(|wake| wake <= soon));
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_is_published_only_when_it_differs(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            let before = world.director.routes();
+            match world.step(step).routes {
+                Some(table) => assert_ne!(before, table),
+                None => assert!(Arc::ptr_eq(&before, &world.director.routes())),
+            }
+        }
+    }
+
+    #[test]
+    fn a_restart_goes_on_from_what_was_saved(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            drop(world.step(step));
+        }
+        // Nothing is saved of what is unknown.
+        world.every_monitor_answers();
+        let saved = world.director.saved(world.now);
+        let topology = Arc::clone(&world.director.routing.topology);
+        let now = Now { mono: Monotonic::from_start(Duration::from_secs(7)), ..world.now };
+        let (restarted, effects) = Director::start(routing(topology), &saved, 1, WAIT, now);
+        assert!(effects.ready);
+        let (before, after) = (world.status(), restarted.status(now));
+        assert_eq!(states(&after), states(&before));
+        assert_eq!(monitors(&after), monitors(&before));
+    }
+}
+
+/// A director and the probes that it asked for.
+struct World {
+    director: Director,
+    pending: BTreeMap<MonitorId, Monotonic>,
+    epoch: u64,
+    now: Now,
+}
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    /// The probe of one of the monitors ends.
+    Result(usize, Verdict),
+    /// Time passes, with or without a wake.
+    Wait(u64),
+    /// A result of an older topology comes late.
+    Stale(usize),
+    Replace(Topology),
+}
+
+const WAIT: Duration = Duration::from_secs(3);
+
+impl World {
+    fn start(topology: &Topology) -> Self {
+        let wall = Wall::from_epoch(Duration::from_secs(1_700_000_000));
+        let now = Now { mono: Monotonic::START, wall };
+        let routing = routing(Arc::new(topology.clone()));
+        let (director, effects) = Director::start(routing, &Saved::default(), 0, WAIT, now);
+        let mut world = Self { director, pending: BTreeMap::new(), epoch: 0, now };
+        world.take_in(&effects);
+        world
+    }
+
+    fn step(&mut self, step: Step) -> Effects {
+        match step {
+            Step::Result(index, verdict) => {
+                let Some(&monitor) = self.pending.keys().cycle().nth(index) else {
+                    return self.apply(Event::Clock);
+                };
+                let at = self.pending.remove(&monitor).unwrap();
+                let duration = Duration::from_millis(10);
+                self.pass(at.saturating_since(self.now.mono) + duration);
+                let outcome = Outcome { monitor, duration, verdict };
+                self.apply(Event::Outcome { epoch: self.director.epoch, outcome })
+            }
+            Step::Wait(millis) => {
+                self.pass(Duration::from_millis(millis));
+                self.apply(Event::Clock)
+            }
+            Step::Stale(index) => {
+                let monitor = MonitorId::from_index(index);
+                let verdict = Verdict::Failure(Cause::Refused);
+                let outcome = Outcome { monitor, duration: Duration::ZERO, verdict };
+                let epoch = self.director.epoch - 1;
+                self.apply(Event::Outcome { epoch, outcome })
+            }
+            Step::Replace(topology) => self.apply(Event::Replace(routing(Arc::new(topology)))),
+        }
+    }
+
+    fn apply(&mut self, event: Event) -> Effects {
+        let effects = self.director.apply(event, self.now);
+        self.take_in(&effects);
+        effects
+    }
+
+    fn take_in(&mut self, effects: &Effects) {
+        if effects.epoch != self.epoch {
+            self.epoch = effects.epoch;
+            self.pending.clear();
+        }
+        for &ProbeAt { monitor, at } in &effects.probes {
+            assert!(at >= self.now.mono, "a probe in the past");
+            assert_eq!(self.pending.insert(monitor, at), None, "a second probe");
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now.mono = self.now.mono + time;
+        self.now.wall = Wall::from_epoch(self.now.wall.since_epoch() + time);
+    }
+
+    fn every_monitor_answers(&mut self) {
+        for index in 0..self.pending.len() {
+            drop(self.step(Step::Result(index, Verdict::Success)));
+        }
+    }
+
+    fn status(&self) -> Status {
+        self.director.status(self.now)
+    }
+
+    /// Calls `claim` with each pool, its status, and the order and choice of each preference.
+    fn for_each_choice(&self, mut claim: impl FnMut(&Pool, &PoolStatus, &[AzId], Choice)) {
+        let (table, status) = (self.director.routes(), self.status());
+        let Routing { topology, preferences } = &self.director.routing;
+        for ((id, pool), status) in topology.pools.iter().zip(&status.pools) {
+            for (preference, order) in preferences[pool.view].iter() {
+                claim(pool, status, order, table.pools[id].choice(preference));
+            }
+        }
+    }
+
+    fn choices_are_as_recomputed(&self) {
+        self.for_each_choice(|pool, status, order, choice| {
+            let positions: Vec<usize> = positions(pool, order);
+            let first = |is_in: &dyn Fn(&AzStatus) -> bool| {
+                positions.iter().copied().find(|&position| is_in(&status.azs[position]))
+            };
+            let expected = first(&|az| az.state == ShownAzState::Eligible)
+                .map(|az| (Some(az), Tier::Eligible))
+                .or_else(|| first(&is_alive).map(|az| (Some(az), Tier::Alive)))
+                .unwrap_or(match pool.all_down {
+                    AllDown::Open => (positions.first().copied(), Tier::AllDown),
+                    AllDown::Closed => (None, Tier::AllDown),
+                });
+            assert_eq!((choice.az.map(usize::from), choice.tier), expected);
+        });
+    }
+
+    fn ttls_are_as_recomputed(&self) -> bool {
+        let mut are_as_recomputed = true;
+        self.for_each_choice(|pool, status, order, choice| {
+            let positions = positions(pool, order);
+            let named = positions.iter().position(|&az| Some(az) == choice.az.map(usize::from));
+            let passed = &positions[..named.map_or(0, |named| named + 1)];
+            let moves = passed.iter().any(|&position| is_moving(&status.azs[position]));
+            are_as_recomputed &= choice.short_ttl == (moves || choice.tier != Tier::Eligible);
+        });
+        are_as_recomputed
+    }
+
+    fn eligible_azs_give_only_what_is_up(&self) {
+        let (table, status) = (self.director.routes(), self.status());
+        for (routes, pool) in table.pools.values().zip(&status.pools) {
+            for (route, az) in routes.azs.iter().zip(&pool.azs) {
+                let v4 = route.addresses_v4.iter().copied().map(IpAddr::V4);
+                let v6 = route.addresses_v6.iter().copied().map(IpAddr::V6);
+                let given: Vec<IpAddr> = v4.chain(v6).collect();
+                let is_up = |address: &IpAddr| {
+                    az.endpoints.iter().any(|it| it.address == *address && it.counts_as_up)
+                };
+                if az.state == ShownAzState::Eligible {
+                    assert!(!given.is_empty() && given.iter().all(is_up));
+                }
+            }
+        }
+    }
+}
+
+fn positions(pool: &Pool, order: &[AzId]) -> Vec<usize> {
+    order.iter().map(|az| pool.azs.iter().position(|it| it.az == *az).unwrap()).collect()
+}
+
+fn is_alive(az: &AzStatus) -> bool {
+    az.endpoints.iter().any(|endpoint| endpoint.counts_as_up)
+}
+
+fn is_moving(az: &AzStatus) -> bool {
+    let mut monitors = az.endpoints.iter().filter_map(|endpoint| endpoint.monitor.as_ref());
+    matches!(az.state, ShownAzState::Held { .. }) || monitors.any(|it| it.failing || it.fresh)
+}
+
+fn states(status: &Status) -> Vec<ShownAzState> {
+    status.pools.iter().flat_map(|pool| &pool.azs).map(|az| az.state).collect()
+}
+
+fn monitors(status: &Status) -> Vec<(HealthState, Wall)> {
+    let azs = status.pools.iter().flat_map(|pool| &pool.azs);
+    let monitors = azs.flat_map(|az| &az.endpoints).filter_map(|it| it.monitor.as_ref());
+    monitors.map(|monitor| (monitor.state, monitor.since)).collect()
+}
+
+fn eligible(status: &Status) -> HashMap<(String, String), bool> {
+    let mut eligible = HashMap::new();
+    for pool in &status.pools {
+        for az in &pool.azs {
+            let name = (pool.name.clone(), az.name.clone());
+            eligible.insert(name, az.state == ShownAzState::Eligible);
+        }
+    }
+    eligible
+}
+
+fn is_equal_but_for_ttls(before: &RoutingTable, after: &RoutingTable) -> bool {
+    let routes = |table: &RoutingTable| -> Vec<_> {
+        let pools = table.pools.values().map(|pool| {
+            let choices = pool.row.iter().map(|choice| (choice.az, choice.tier));
+            (choices.collect::<Vec<_>>(), Arc::clone(&pool.azs))
+        });
+        pools.collect()
+    };
+    routes(before) == routes(after)
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let verdict = prop_oneof![
+        3 => Just(Verdict::Success),
+        4 => Just(Verdict::Failure(Cause::Refused)),
+        1 => Just(Verdict::NotProbed(Cause::NoRoute)),
+    ];
+    let step = prop_oneof![
+        20 => (0usize..12, verdict).prop_map(|(index, verdict)| Step::Result(index, verdict)),
+        4 => (0u64..6000).prop_map(Step::Wait),
+        1 => (0usize..12).prop_map(Step::Stale),
+        1 => topology().prop_map(Step::Replace),
+    ];
+    collection::vec(step, 0..60)
+}
+
+/// A pool before its ids are known: the azs with their endpoints, and the rest.
+type Drawn = (Vec<(usize, Vec<(u8, bool, bool)>)>, AllDown, FamilyDown, MinUp, u64, u16);
+
+fn topology() -> impl Strategy<Value = Topology> {
+    let endpoint = (0u8..4, any::<bool>(), bool::weighted(0.9));
+    let endpoints = collection::vec(endpoint, 1..4);
+    let azs = subsequence((0..4).collect::<Vec<usize>>(), 1..4)
+        .prop_flat_map(move |azs| {
+            let count = azs.len();
+            (Just(azs), collection::vec(endpoints.clone(), count))
+        })
+        .prop_map(|(azs, endpoints)| azs.into_iter().zip(endpoints).collect::<Vec<_>>());
+    let min_up = prop_oneof![(1u32..3).prop_map(MinUp::Count), Just(MinUp::Percent(60))];
+    let all_down = prop_oneof![Just(AllDown::Open), Just(AllDown::Closed)];
+    let family_down = prop_oneof![Just(FamilyDown::Drop), Just(FamilyDown::Az)];
+    let hold = prop_oneof![Just(0u64), Just(4u64)];
+    let pool = (azs, all_down, family_down, min_up, hold, 80u16..82);
+    collection::vec(option::weighted(0.7, pool), 1..4).prop_map(|pools| compile(&pools))
+}
+
+/// Pools keep their names, by position, from one draw to the next; a port stands for a check.
+fn compile(drawn: &[Option<Drawn>]) -> Topology {
+    let mut topology = Topology::default();
+    for name in ["lima", "mumbai", "pune", "singapore"] {
+        let name = name.to_owned();
+        topology.azs.push(Az { name, location: None, country: None, bias: 1.0 });
+    }
+    for (index, drawn) in drawn.iter().enumerate() {
+        let Some((azs, all_down, family_down, min_up, hold, port)) = drawn else { continue };
+        let azs: Vec<PoolAz> = azs
+            .iter()
+            .map(|(az, endpoints)| pool_az(&mut topology, *az, endpoints, *port))
+            .collect();
+        let view = view(&mut topology, &azs);
+        topology.pools.push(Pool {
+            name: format!("pool{index}"),
+            view,
+            azs,
+            ttl: Duration::from_secs(30),
+            min_ttl: Duration::from_secs(5),
+            all_down: *all_down,
+            hold: Duration::from_secs(*hold),
+            min_up: *min_up,
+            family_down: *family_down,
+            ecs: true,
+        });
+    }
+    topology
+}
+
+fn pool_az(topology: &mut Topology, az: usize, drawn: &[(u8, bool, bool)], port: u16) -> PoolAz {
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    for &(host, is_v4, is_probed) in drawn {
+        let octet = az as u8;
+        let address = if is_v4 {
+            IpAddr::V4(Ipv4Addr::new(10, 0, octet, host))
+        } else {
+            IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, az as u16, 0, 0, 0, 0, u16::from(host)))
+        };
+        if endpoints.iter().any(|endpoint| endpoint.address == address) {
+            continue;
+        }
+        let spec = MonitorSpec { target: SocketAddr::new(address, port), check: check(port) };
+        let monitor = is_probed.then(|| {
+            let known = topology.monitors.position(|known| *known == spec);
+            known.unwrap_or_else(|| topology.monitors.push(spec))
+        });
+        endpoints.push(Endpoint { address, monitor });
+    }
+    PoolAz { az: AzId::from_index(az), endpoints }
+}
+
+fn check(port: u16) -> Check {
+    let thresholds = Thresholds {
+        interval: Duration::from_secs(2),
+        timeout: Duration::from_secs(2),
+        fast_interval: Duration::from_millis(500),
+        rise: u32::from(port - 79),
+        fall: 2,
+    };
+    Check { kind: CheckKind::Tcp, thresholds }
+}
+
+fn view(topology: &mut Topology, azs: &[PoolAz]) -> ViewId {
+    let view = ViewSpec {
+        azs: azs.iter().map(|az| az.az).collect(),
+        policy: Policy::Failover { order: Vec::new() },
+        rules: Vec::new(),
+    };
+    let known = topology.views.position(|known| *known == view);
+    known.unwrap_or_else(|| topology.views.push(view))
+}
+
+/// Every rotation of a view's azs is a preference.
+fn routing(topology: Arc<Topology>) -> Routing {
+    let preferences = topology.views.values().map(|view| {
+        let rotations = (0..view.azs.len()).map(|by| {
+            let mut order = view.azs.clone();
+            order.rotate_left(by);
+            order.into_boxed_slice()
+        });
+        Arc::new(Preferences::from_iter(rotations))
+    });
+    let preferences: IdVec<ViewId, Arc<Preferences>> = preferences.collect();
+    Routing { topology, preferences }
+}
