@@ -9,6 +9,7 @@ pub mod clock;
 pub mod geo;
 pub mod health;
 pub mod id;
+pub mod probe;
 pub mod route;
 pub mod span;
 pub mod time;

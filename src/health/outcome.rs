@@ -90,6 +90,9 @@ pub enum TlsFault {
     /// The certificate is for other names.
     #[error("certificate is not for {0}")]
     WrongName(String),
+    /// What came back is not TLS.
+    #[error("reply is not TLS")]
+    NotTls,
     /// The server sent an alert.
     #[error("TLS alert: {0}")]
     Alert(String),

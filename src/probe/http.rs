@@ -1,0 +1,72 @@
+//! One request and its reply over a fresh connection, judged: first the status, then the body.
+
+use std::convert::Infallible;
+use std::future;
+
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::cause::{self, Phase};
+use super::plan::HttpCheck;
+use crate::health::Cause;
+
+/// Sends the request of `check` and judges what comes back. The caller bounds the time. Without a
+/// substring to look for, the body is not awaited.
+pub(super) async fn exchange<S>(stream: S, check: &HttpCheck) -> Result<(), Cause>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let reply_cause = |error: hyper::Error| cause::answered(&error, Phase::Reply);
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(HEAD_LIMIT)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(reply_cause)?;
+    // How the connection ends is told by the reply too; this only moves its bytes.
+    let transport = async {
+        let _told_by_the_reply = connection.await;
+        future::pending::<Infallible>().await
+    };
+    let judged = async {
+        let reply = sender.send_request(check.request.clone()).await.map_err(reply_cause)?;
+        let status = reply.status().as_u16();
+        if !check.status.iter().any(|&(low, high)| (low..=high).contains(&status)) {
+            return Err(Cause::Status(status));
+        }
+        let Some(wanted) = &check.body else { return Ok(()) };
+        let found = contains(reply.into_body(), wanted.as_bytes()).await.map_err(reply_cause)?;
+        if found { Ok(()) } else { Err(Cause::Body(wanted.clone())) }
+    };
+    tokio::select! {
+        verdict = judged => verdict,
+        never = transport => match never {},
+    }
+}
+
+/// Whether `wanted` lies within the first [`BODY_LIMIT`] bytes. Reads no further than it must.
+async fn contains(mut body: Incoming, wanted: &[u8]) -> Result<bool, hyper::Error> {
+    let mut unread = BODY_LIMIT;
+    // What was read, down to the part that a match may yet begin in.
+    let mut window = Vec::new();
+    while unread > 0 {
+        let Some(frame) = body.frame().await.transpose()? else { break };
+        let Ok(data) = frame.into_data() else { continue };
+        let data = &data[..data.len().min(unread)];
+        unread -= data.len();
+        window.extend_from_slice(data);
+        if window.windows(wanted.len()).any(|candidate| candidate == wanted) {
+            return Ok(true);
+        }
+        window.drain(..window.len().saturating_sub(wanted.len() - 1));
+    }
+    Ok(false)
+}
+
+/// How much of a body is searched, in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// How long the head of a reply may be, in bytes; a longer one is not valid.
+const HEAD_LIMIT: usize = 32 * 1024;

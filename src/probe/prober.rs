@@ -1,0 +1,64 @@
+//! One probe, from waiting for a place to its outcome.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::time;
+
+use super::cause::Phase;
+use super::plan::{Kind, Probe};
+use super::{connect, http, tls};
+use crate::clock::Clock;
+use crate::health::{Cause, MonitorId, Outcome, Verdict};
+
+/// Makes probes, a bounded number at a time. Clones share the bound.
+#[derive(Clone, Debug)]
+pub struct Prober {
+    places: Arc<Semaphore>,
+    clock: Clock,
+}
+
+impl Prober {
+    /// A prober with at most `outstanding` probes under way (at least 1); others wait, first come
+    /// first served.
+    pub fn new(outstanding: usize, clock: Clock) -> Self {
+        let places = outstanding.clamp(1, Semaphore::MAX_PERMITS);
+        Self { places: Arc::new(Semaphore::new(places)), clock }
+    }
+
+    /// Probes once. Waiting for a place counts neither into the timeout nor into the duration.
+    pub async fn probe(&self, monitor: MonitorId, probe: &Probe) -> Outcome {
+        let _place = self.places.acquire().await.expect("the semaphore is never closed");
+        let began = self.clock.now().mono;
+        let limit = probe.spec.check.thresholds.timeout;
+        let mut phase = Phase::Connect;
+        let verdict = match time::timeout(limit, attempt(probe, &mut phase)).await {
+            Ok(Ok(())) => Verdict::Success,
+            Ok(Err(verdict)) => verdict,
+            Err(_elapsed) => Verdict::Failure(phase.timeout()),
+        };
+        Outcome { monitor, duration: self.clock.now().mono.saturating_since(began), verdict }
+    }
+}
+
+/// The whole probe; `phase` tells how far it came when it is dropped by the timeout. An error is
+/// never `Success`.
+async fn attempt(probe: &Probe, phase: &mut Phase) -> Result<(), Verdict> {
+    let check = match &probe.kind {
+        Kind::Tcp => None,
+        Kind::Http(check) => Some(check),
+        Kind::Unprobeable(fault) => {
+            return Err(Verdict::NotProbed(Cause::Other(fault.to_string())));
+        }
+    };
+    let stream = connect::connect(probe.spec.target).await?;
+    let Some(check) = check else { return Ok(()) };
+    let Some(session) = &check.session else {
+        *phase = Phase::Reply;
+        return http::exchange(stream, check).await.map_err(Verdict::Failure);
+    };
+    *phase = Phase::Tls;
+    let stream = tls::handshake(stream, session).await.map_err(Verdict::Failure)?;
+    *phase = Phase::Reply;
+    http::exchange(stream, check).await.map_err(Verdict::Failure)
+}
