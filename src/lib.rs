@@ -12,6 +12,7 @@ pub mod id;
 pub mod probe;
 pub mod route;
 pub mod span;
+pub mod store;
 pub mod time;
 pub mod wire;
 pub mod zone;
