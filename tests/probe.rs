@@ -482,15 +482,27 @@ async fn a_probe_under_way_ends_with_its_monitor() {
 }
 
 #[tokio::test]
-async fn due_times_end_with_their_topology() {
+async fn a_due_time_is_kept_where_the_monitor_is() {
     let server = Server::http(Behaviour::Silent);
-    let specs = [tcp(server.address()), within(SHORT, http(server.address()))];
+    let (kept, other) = (tcp(server.address()), http(server.address()));
     let (driver, mut outcomes) = driver();
-    driver.replace(1, compile(&specs));
-    driver.schedule([(MonitorId(0), after(Duration::from_millis(1)))]);
-    driver.replace(2, compile(&specs));
-    driver.schedule([(MonitorId(1), after(SHORT))]);
+    driver.replace(1, compile(std::slice::from_ref(&kept)));
+    driver.schedule([(MonitorId(0), after(SHORT))]);
+    driver.replace(2, compile(&[other, kept]));
     assert_eq!(next(&mut outcomes).await, (2, MonitorId(1)));
+}
+
+#[tokio::test]
+async fn a_due_time_ends_with_its_monitor() {
+    let server = Server::http(Behaviour::Silent);
+    let (one, other) = (tcp(server.address()), within(SHORT, http(server.address())));
+    let (driver, mut outcomes) = driver();
+    driver.replace(1, compile(&[one]));
+    driver.schedule([(MonitorId(0), after(SHORT))]);
+    driver.replace(2, compile(&[other]));
+    driver.schedule([(MonitorId(0), after(2 * SHORT))]);
+    outcomes.recv().await.unwrap();
+    assert_eq!(server.accepted(), 1);
 }
 
 #[tokio::test]

@@ -41,9 +41,10 @@ impl Driver {
         Self { commands }
     }
 
-    /// Takes the probes of another topology. All due times are forgotten, so the caller schedules
-    /// every monitor anew. A probe under way goes on if its monitor is in the new topology too, and
-    /// is reported there; else it is dropped. What was reported before bears its own epoch.
+    /// Takes the probes of another topology, or newly read authorities for the same one. A monitor
+    /// that is in both, by its spec, keeps its due time and its probe under way, which is then
+    /// reported in the new topology's ids; of all others nothing more is heard. What was reported
+    /// before bears its own epoch.
     pub fn replace(&self, epoch: u64, probes: Probes) {
         self.send(Command::Replace(epoch, probes));
     }
@@ -126,19 +127,23 @@ impl Schedule {
     }
 
     fn replace(&mut self, epoch: u64, probes: Probes) {
+        let old = mem::replace(&mut self.probes, probes);
+        let carried = |monitor| self.probes.find(&old.get(monitor)?.spec);
         self.epoch = epoch;
-        self.queue.clear();
-        self.slots = probes.monitors().map(|_| Slot::Idle).collect();
+        self.slots = self.probes.monitors().map(|_| Slot::Idle).collect();
+        let queue = mem::take(&mut self.queue).into_iter();
+        self.queue = queue.filter_map(|(at, monitor)| Some((at, carried(monitor)?))).collect();
+        for &(at, monitor) in &self.queue {
+            self.slots[monitor] = Slot::Due(at);
+        }
         for (task, (monitor, probe)) in mem::take(&mut self.under_way) {
-            let same = self.probes.get(monitor).and_then(|probe| probes.find(&probe.spec));
-            if let Some(monitor) = same {
+            if let Some(monitor) = carried(monitor) {
                 self.slots[monitor] = Slot::UnderWay;
                 self.under_way.insert(task, (monitor, probe));
             } else {
                 probe.abort();
             }
         }
-        self.probes = probes;
     }
 
     fn schedule(&mut self, due: Vec<(MonitorId, Monotonic)>) {
