@@ -13,6 +13,7 @@ pub mod probe;
 pub mod route;
 pub mod span;
 pub mod store;
+pub mod systemd;
 pub mod time;
 pub mod wire;
 pub mod zone;
