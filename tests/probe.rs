@@ -254,6 +254,16 @@ async fn a_self_signed_certificate_is_untrusted() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_an_authoritys_own_is_refused_in_words() {
+    // As `openssl req -x509` makes them.
+    let (identity, certificate) = Authority::as_a_server("www.app.example");
+    let server = Server::https(identity, Behaviour::reply(200, ""));
+    let spec = https(server.address(), Some("www.app.example"), certificate.path());
+    let fault = TlsFault::Other("certificate: CaUsedAsEndEntity".to_owned());
+    assert_eq!(verdict(&spec).await, tls_failure(fault));
+}
+
+#[tokio::test]
 async fn a_certificate_for_another_name_is_told_with_the_name_that_was_asked() {
     let (server, authority) = https_server(Validity::Current, Behaviour::reply(200, ""));
     let spec = https(server.address(), Some("other.example"), authority.path());
@@ -266,7 +276,7 @@ async fn an_alert_of_the_server_is_told() {
     let server = Server::https(Identity::none(), Behaviour::reply(200, ""));
     let authority = Authority::new().file();
     let spec = https(server.address(), Some("www.app.example"), authority.path());
-    let fault = TlsFault::Alert("AccessDenied".to_owned());
+    let fault = TlsFault::Alert("access_denied".to_owned());
     assert_eq!(verdict(&spec).await, tls_failure(fault));
 }
 

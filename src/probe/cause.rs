@@ -35,10 +35,13 @@ impl Phase {
 pub(super) fn unsent(error: &io::Error) -> Verdict {
     let exhausted = |what: &str| Verdict::NotProbed(Cause::Exhausted(what.to_owned()));
     match errno(error) {
-        Some(Errno::ECONNREFUSED | Errno::ECONNRESET | Errno::ETIMEDOUT | Errno::EHOSTUNREACH) => {
+        Some(Errno::ECONNREFUSED | Errno::ECONNRESET | Errno::ETIMEDOUT) => {
             Verdict::Failure(answered(error, Phase::Connect))
         }
-        Some(Errno::ENETUNREACH | Errno::EAFNOSUPPORT) => Verdict::NotProbed(Cause::NoRoute),
+        // In this order: none at all, one of type `unreachable`, one of type `blackhole`, no IPv6.
+        Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::EINVAL | Errno::EAFNOSUPPORT) => {
+            Verdict::NotProbed(Cause::NoRoute)
+        }
         Some(Errno::EMFILE | Errno::ENFILE) => exhausted("file descriptors"),
         Some(Errno::EADDRNOTAVAIL) => exhausted("local ports"),
         Some(Errno::ENOBUFS | Errno::ENOMEM) => exhausted("memory"),
@@ -114,8 +117,9 @@ mod tests {
 
     #[test]
     fn a_missing_route_here_is_not_a_failure_of_the_endpoint() {
-        assert_eq!(unsent(&system(Errno::ENETUNREACH)), Verdict::NotProbed(Cause::NoRoute));
-        assert_eq!(unsent(&system(Errno::EAFNOSUPPORT)), Verdict::NotProbed(Cause::NoRoute));
+        for errno in [Errno::ENETUNREACH, Errno::EHOSTUNREACH, Errno::EINVAL, Errno::EAFNOSUPPORT] {
+            assert_eq!(unsent(&system(errno)), Verdict::NotProbed(Cause::NoRoute));
+        }
     }
 
     #[test]
@@ -131,7 +135,6 @@ mod tests {
         for errno in [Errno::ENETUNREACH, Errno::EHOSTUNREACH, Errno::EACCES] {
             assert_eq!(answered(&system(errno), Phase::Connect), Cause::Unreachable);
         }
-        assert_eq!(unsent(&system(Errno::EHOSTUNREACH)), Verdict::Failure(Cause::Unreachable));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -91,7 +91,7 @@ pub(super) async fn handshake(
 pub(super) fn fault(error: &rustls::Error) -> TlsFault {
     match error {
         rustls::Error::InvalidCertificate(certificate) => certificate_fault(certificate),
-        rustls::Error::AlertReceived(alert) => TlsFault::Alert(format!("{alert:?}")),
+        rustls::Error::AlertReceived(alert) => TlsFault::Alert(alert_name(*alert)),
         rustls::Error::InvalidMessage(_) => TlsFault::NotTls,
         other => TlsFault::Other(other.to_string()),
     }
@@ -107,8 +107,23 @@ fn certificate_fault(error: &CertificateError) -> TlsFault {
         CertificateError::NotValidForNameContext { expected, .. } => {
             TlsFault::WrongName(expected.to_str().into_owned())
         }
+        // What rustls has no word for, in those of its verifier.
+        CertificateError::Other(other) => TlsFault::Other(format!("certificate: {}", other.0)),
         other => TlsFault::Other(other.to_string()),
     }
+}
+
+/// The alert as RFC 8446 section 6 spells it: `handshake_failure`.
+fn alert_name(alert: AlertDescription) -> String {
+    let Some(name) = alert.as_str() else { return format!("{}", u8::from(alert)) };
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !words.is_empty() {
+            words.push('_');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
 }
 
 fn system_roots() -> Result<RootCertStore, RootsError> {
@@ -149,6 +164,12 @@ mod tests {
     fn authority() -> String {
         let key = rcgen::KeyPair::generate().unwrap();
         rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap().pem()
+    }
+
+    #[test]
+    fn alerts_are_named_as_in_their_rfc() {
+        assert_eq!(alert_name(AlertDescription::HandshakeFailure), "handshake_failure");
+        assert_eq!(alert_name(AlertDescription::Unknown(123)), "123");
     }
 
     #[test]

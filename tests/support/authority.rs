@@ -45,9 +45,17 @@ impl Authority {
 
     /// The authority's certificate, as a check's `ca` takes it.
     pub fn file(&self) -> NamedTempFile {
-        let mut file = NamedTempFile::new().unwrap();
-        file.write_all(self.pem.as_bytes()).unwrap();
-        file
+        file(&self.pem)
+    }
+
+    /// A server called `name` that shows an authority's certificate as its own, and that
+    /// certificate.
+    pub fn as_a_server(name: &str) -> (Identity, NamedTempFile) {
+        let key = key();
+        let mut params = params(name, Validity::Current);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        (Identity::new(certificate.der().clone(), &key), file(&certificate.pem()))
     }
 
     /// A server called `name`, which may be an address.
@@ -101,6 +109,12 @@ impl ResolvesServerCert for Nobody {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         None
     }
+}
+
+fn file(pem: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(pem.as_bytes()).unwrap();
+    file
 }
 
 fn key() -> KeyPair {
