@@ -1,0 +1,144 @@
+//! The files of a load, kept for as long as its faults may be shown.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use crate::span::{FileId, Span};
+
+/// The files of a load, by [`FileId`].
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    files: Vec<File>,
+}
+
+/// A line and column, both counted from 1; columns are characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column. A byte that is not UTF-8 counts as one character.
+    pub column: usize,
+}
+
+#[derive(Clone, Debug)]
+struct File {
+    path: PathBuf,
+    text: Arc<[u8]>,
+    /// The offset of each line's first byte; filled when first asked for.
+    line_starts: OnceLock<Vec<u32>>,
+}
+
+impl Sources {
+    /// No files.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file, which need not be UTF-8.
+    pub fn add(&mut self, path: impl Into<PathBuf>, text: impl Into<Arc<[u8]>>) -> FileId {
+        let id = FileId(u32::try_from(self.files.len()).expect("a load reads fewer files"));
+        let (path, text) = (path.into(), text.into());
+        self.files.push(File { path, text, line_starts: OnceLock::new() });
+        id
+    }
+
+    /// Where the file was read from.
+    pub fn path(&self, file: FileId) -> Option<&Path> {
+        self.file(file).map(|file| &*file.path)
+    }
+
+    /// Where every file was read from.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| &*file.path)
+    }
+
+    /// The file, line and column at which `span` starts; `None` for a file of another load.
+    pub fn line_column(&self, span: Span) -> Option<(&Path, Position)> {
+        let file = self.file(span.file)?;
+        let line = file.line_number(span.start);
+        let start = file.line_starts()[line - 1] as usize;
+        let end = (span.start as usize).clamp(start, file.text.len());
+        let column = 1 + String::from_utf8_lossy(&file.text[start..end]).chars().count();
+        Some((&file.path, Position { line, column }))
+    }
+
+    /// The bytes of the line in which `span` starts, without the line's end.
+    pub(super) fn line(&self, span: Span) -> Option<Range<usize>> {
+        let file = self.file(span.file)?;
+        let number = file.line_number(span.start);
+        let start = file.line_starts()[number - 1] as usize;
+        let rest = &file.text[start..];
+        let line = rest.split(|&byte| byte == b'\n').next().unwrap_or(rest);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        Some(start..start + line.len())
+    }
+
+    pub(super) fn bytes(&self, file: FileId) -> Option<&[u8]> {
+        self.file(file).map(|file| &*file.text)
+    }
+
+    fn file(&self, id: FileId) -> Option<&File> {
+        self.files.get(id.0 as usize)
+    }
+}
+
+impl File {
+    /// The line that holds the byte at `offset`, counted from 1.
+    fn line_number(&self, offset: u32) -> usize {
+        self.line_starts().partition_point(|&start| start <= offset)
+    }
+
+    /// Never empty: the first line starts at 0.
+    fn line_starts(&self) -> &[u32] {
+        self.line_starts.get_or_init(|| {
+            let ends = self.text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
+            let starts = ends.map_while(|(at, _)| u32::try_from(at + 1).ok());
+            std::iter::once(0).chain(starts).collect()
+        })
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position(text: &[u8], start: usize) -> (usize, usize) {
+        let mut sources = Sources::new();
+        let file = sources.add("a.toml", text);
+        let (_, at) = sources.line_column(Span::new(file, start, start)).unwrap();
+        (at.line, at.column)
+    }
+
+    #[test]
+    fn lines_and_columns_count_from_1() {
+        assert_eq!(position(b"ab\ncd", 0), (1, 1));
+        assert_eq!(position(b"ab\ncd", 4), (2, 2));
+        assert_eq!(position(b"ab\r\ncd", 4), (2, 1));
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_a_place() {
+        assert_eq!(position(b"", 0), (1, 1));
+        assert_eq!(position(b"ab\n", 3), (2, 1));
+        assert_eq!(position(b"ab", 99), (1, 3));
+    }
+
+    #[test]
+    fn columns_count_characters_not_bytes() {
+        assert_eq!(position("\"ö\" x".as_bytes(), 5), (1, 5));
+        assert_eq!(position(b"\xff\xfe x", 3), (1, 4));
+    }
+
+    #[test]
+    fn a_file_of_another_load_has_no_place() {
+        assert!(Sources::new().line_column(Span::new(FileId(0), 0, 0)).is_none());
+    }
+}
