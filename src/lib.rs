@@ -6,6 +6,7 @@
 //! [`answer`], which knows no file, socket or clock; and the shell around it.
 
 pub mod clock;
+pub mod config;
 pub mod diag;
 pub mod geo;
 pub mod health;

@@ -1,0 +1,246 @@
+//! The codes of every fault that the files of a load can have, the zone files' own apart.
+
+use crate::diag::Diagnostic;
+use crate::span::{Severity, Span};
+
+/// What kind of fault it is. The text of a code is stable; docs/diagnostics.md tells its cause and
+/// remedy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Code {
+    /// A file or directory can't be read.
+    Unreadable,
+    /// Two files have the same origin.
+    DuplicateOrigin,
+    /// A file's name is no origin.
+    BadFileName,
+    /// A file that is neither a zone nor a policy lies among the zones.
+    StrayFile,
+    /// A policy has no zone file beside it.
+    PolicyWithoutZone,
+    /// There is no zone at all.
+    NoZones,
+    /// A TOML file is not UTF-8.
+    NotUtf8,
+    /// A file is not TOML.
+    Syntax,
+    /// No such key.
+    UnknownKey,
+    /// A required key is not there.
+    MissingKey,
+    /// A value has the wrong TOML type.
+    WrongType,
+    /// A value is too small or too large.
+    OutOfRange,
+    /// A value has the right type but says nothing that is understood.
+    BadValue,
+    /// A list holds the same thing twice.
+    Duplicate,
+    /// A list is empty that must not be.
+    EmptyList,
+    /// The name of an az, check or pool holds other characters than names may.
+    BadName,
+    /// More azs than there are ids.
+    TooManyAzs,
+    /// An az is in no pool.
+    UnusedAz,
+    /// A key says nothing for a check of this type.
+    MisplacedCheckKey,
+    /// Failing endpoints would be probed less often than healthy ones.
+    SlowFastInterval,
+    /// The authorities of a check hold no certificate.
+    NoAuthorities,
+    /// No pool uses a check.
+    UnusedCheck,
+    /// An owner in `[names]` is no domain name.
+    BadOwner,
+    /// An owner in `[names]` ends in the zone's own name, and would get it again.
+    RepeatedOrigin,
+    /// A name is bound to a pool that is not there.
+    UnknownPool,
+    /// A pool is bound to no name.
+    UnusedPool,
+    /// A pool names an az that meridian.toml lacks.
+    UnknownAz,
+    /// `order` or `prefer` names an az that the pool lacks.
+    ForeignAz,
+    /// A pool names a check that is not there.
+    UnknownCheck,
+    /// A pool without check: its endpoints always count as up.
+    Unchecked,
+    /// `probe` without a check to probe by.
+    ProbeWithoutCheck,
+    /// Policy `failover` without `order`.
+    NoOrder,
+    /// Policy `nearest` over an az without location.
+    NoLocation,
+    /// A pool without endpoints.
+    NoEndpoints,
+    /// An az has no IPv4 address though others of the pool do.
+    NoIpv4,
+    /// An az has no IPv6 address though others of the pool do.
+    NoIpv6,
+    /// An address stands twice in a pool.
+    RepeatedAddress,
+    /// An address that no client can connect to.
+    UnusableAddress,
+    /// `min_ttl` above `ttl`.
+    MinTtlAboveTtl,
+    /// A zone is kept as it was, and needs of an az what meridian.toml no longer gives.
+    KeptAz,
+}
+
+impl Code {
+    /// Every code, in the order of the documentation.
+    pub const ALL: [Self; 40] = [
+        Self::Unreadable,
+        Self::DuplicateOrigin,
+        Self::BadFileName,
+        Self::StrayFile,
+        Self::PolicyWithoutZone,
+        Self::NoZones,
+        Self::NotUtf8,
+        Self::Syntax,
+        Self::UnknownKey,
+        Self::MissingKey,
+        Self::WrongType,
+        Self::OutOfRange,
+        Self::BadValue,
+        Self::Duplicate,
+        Self::EmptyList,
+        Self::BadName,
+        Self::TooManyAzs,
+        Self::UnusedAz,
+        Self::MisplacedCheckKey,
+        Self::SlowFastInterval,
+        Self::NoAuthorities,
+        Self::UnusedCheck,
+        Self::BadOwner,
+        Self::RepeatedOrigin,
+        Self::UnknownPool,
+        Self::UnusedPool,
+        Self::UnknownAz,
+        Self::ForeignAz,
+        Self::UnknownCheck,
+        Self::Unchecked,
+        Self::ProbeWithoutCheck,
+        Self::NoOrder,
+        Self::NoLocation,
+        Self::NoEndpoints,
+        Self::NoIpv4,
+        Self::NoIpv6,
+        Self::RepeatedAddress,
+        Self::UnusableAddress,
+        Self::MinTtlAboveTtl,
+        Self::KeptAz,
+    ];
+
+    /// The code as people see it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Unreadable => "file/unreadable",
+            Self::DuplicateOrigin => "file/duplicate-origin",
+            Self::BadFileName => "file/bad-name",
+            Self::StrayFile => "file/stray",
+            Self::PolicyWithoutZone => "file/policy-without-zone",
+            Self::NoZones => "file/no-zones",
+            Self::NotUtf8 => "config/not-utf-8",
+            Self::Syntax => "config/syntax",
+            Self::UnknownKey => "config/unknown-key",
+            Self::MissingKey => "config/missing-key",
+            Self::WrongType => "config/wrong-type",
+            Self::OutOfRange => "config/out-of-range",
+            Self::BadValue => "config/bad-value",
+            Self::Duplicate => "config/duplicate",
+            Self::EmptyList => "config/empty-list",
+            Self::BadName => "config/bad-name",
+            Self::TooManyAzs => "az/too-many",
+            Self::UnusedAz => "az/unused",
+            Self::MisplacedCheckKey => "check/misplaced-key",
+            Self::SlowFastInterval => "check/slow-fast-interval",
+            Self::NoAuthorities => "check/no-authorities",
+            Self::UnusedCheck => "check/unused",
+            Self::BadOwner => "names/bad-owner",
+            Self::RepeatedOrigin => "names/repeated-origin",
+            Self::UnknownPool => "names/unknown-pool",
+            Self::UnusedPool => "pool/unused",
+            Self::UnknownAz => "pool/unknown-az",
+            Self::ForeignAz => "pool/foreign-az",
+            Self::UnknownCheck => "pool/unknown-check",
+            Self::Unchecked => "pool/unchecked",
+            Self::ProbeWithoutCheck => "pool/probe-without-check",
+            Self::NoOrder => "pool/no-order",
+            Self::NoLocation => "pool/no-location",
+            Self::NoEndpoints => "pool/no-endpoints",
+            Self::NoIpv4 => "pool/no-ipv4",
+            Self::NoIpv6 => "pool/no-ipv6",
+            Self::RepeatedAddress => "pool/repeated-address",
+            Self::UnusableAddress => "pool/unusable-address",
+            Self::MinTtlAboveTtl => "pool/min-ttl-above-ttl",
+            Self::KeptAz => "reload/kept-az",
+        }
+    }
+
+    /// Whether a file with this fault can still be used.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::StrayFile
+            | Self::NoZones
+            | Self::UnusedAz
+            | Self::UnusedCheck
+            | Self::RepeatedOrigin
+            | Self::UnusedPool
+            | Self::Unchecked
+            | Self::NoIpv6
+            | Self::KeptAz => Severity::Warning,
+            Self::Unreadable
+            | Self::DuplicateOrigin
+            | Self::BadFileName
+            | Self::PolicyWithoutZone
+            | Self::NotUtf8
+            | Self::Syntax
+            | Self::UnknownKey
+            | Self::MissingKey
+            | Self::WrongType
+            | Self::OutOfRange
+            | Self::BadValue
+            | Self::Duplicate
+            | Self::EmptyList
+            | Self::BadName
+            | Self::TooManyAzs
+            | Self::MisplacedCheckKey
+            | Self::SlowFastInterval
+            | Self::NoAuthorities
+            | Self::BadOwner
+            | Self::UnknownPool
+            | Self::UnknownAz
+            | Self::ForeignAz
+            | Self::UnknownCheck
+            | Self::ProbeWithoutCheck
+            | Self::NoOrder
+            | Self::NoLocation
+            | Self::NoEndpoints
+            | Self::NoIpv4
+            | Self::RepeatedAddress
+            | Self::UnusableAddress
+            | Self::MinTtlAboveTtl => Severity::Error,
+        }
+    }
+
+    /// A fault of this kind that no line of a file is to blame for.
+    pub(super) fn fault(self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            code: self.text(),
+            severity: self.severity(),
+            message: message.into(),
+            span: None,
+            label: String::new(),
+            related: vec![],
+            remedy: String::new(),
+        }
+    }
+
+    /// A fault of this kind at `span`.
+    pub(super) fn at(self, span: Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { span: Some(span), ..self.fault(message) }
+    }
+}

@@ -1,0 +1,193 @@
+//! Every key that the files may hold, once: what is known, what is suggested for a mistyped one,
+//! and what docs/configuration.md is held against.
+
+/// A table and its keys.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyTable {
+    /// The header, with `NAME` for what the operator names.
+    pub header: &'static str,
+    /// The keys that it may hold.
+    pub keys: &'static [Key],
+}
+
+/// A key of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// As it is written.
+    pub name: &'static str,
+    /// What counts when it is not there.
+    pub default: Default,
+    /// A value as it may stand in the file.
+    pub example: &'static str,
+}
+
+/// What an absent key means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Default {
+    /// The same as the key's example.
+    Example,
+    /// Something that depends on other keys or the host, or nothing.
+    Other,
+    /// A fault.
+    Required,
+    /// Nothing; the key holds a table of its own.
+    Table,
+}
+
+/// Every table of every file, in the order of the documentation.
+pub const TABLES: [&KeyTable; 13] = [
+    &SERVER, &TCP, &ADMIN, &GEOIP, &LOG, &PROBE, &AZ, &NAMES, &CHECK, &POOL, &ENDPOINTS, &ENDPOINT,
+    &RULE,
+];
+
+/// The tables of meridian.toml.
+pub(super) const SERVER_FILE: KeyTable = KeyTable {
+    header: "meridian.toml",
+    keys: &[
+        table("server"),
+        table("admin"),
+        table("geoip"),
+        table("log"),
+        table("probe"),
+        table("az"),
+    ],
+};
+
+/// The tables of a zone's TOML file.
+pub(super) const POLICY_FILE: KeyTable = KeyTable {
+    header: "a zone's TOML file",
+    keys: &[table("names"), table("check"), table("pool")],
+};
+
+pub(super) const SERVER: KeyTable = KeyTable {
+    header: "[server]",
+    keys: &[
+        key("listen", Default::Example, r#"["0.0.0.0:53", "[::]:53"]"#),
+        key("zones", Default::Example, r#""zones""#),
+        key("workers", Default::Other, "4"),
+        key("state", Default::Other, r#""/var/lib/meridian""#),
+        key("control", Default::Other, r#""/run/meridian/control.sock""#),
+        key("udp_payload", Default::Example, "1232"),
+        key("ecs", Default::Example, "true"),
+        key("startup_wait", Default::Example, r#""3s""#),
+        table("tcp"),
+    ],
+};
+
+pub(super) const TCP: KeyTable = KeyTable {
+    header: "[server.tcp]",
+    keys: &[
+        key("idle", Default::Example, r#""10s""#),
+        key("connections", Default::Example, "10000"),
+        key("per_client", Default::Example, "100"),
+    ],
+};
+
+pub(super) const ADMIN: KeyTable =
+    KeyTable { header: "[admin]", keys: &[key("listen", Default::Other, r#""127.0.0.1:9153""#)] };
+
+pub(super) const GEOIP: KeyTable = KeyTable {
+    header: "[geoip]",
+    keys: &[key("databases", Default::Example, r#"["geoip/world.mmdb"]"#)],
+};
+
+pub(super) const LOG: KeyTable = KeyTable {
+    header: "[log]",
+    keys: &[
+        key("level", Default::Example, r#""info""#),
+        key("format", Default::Example, r#""auto""#),
+    ],
+};
+
+pub(super) const PROBE: KeyTable =
+    KeyTable { header: "[probe]", keys: &[key("outstanding", Default::Example, "512")] };
+
+pub(super) const AZ: KeyTable = KeyTable {
+    header: "[az.NAME]",
+    keys: &[
+        key("location", Default::Other, "[19.08, 72.88]"),
+        key("country", Default::Other, r#""IN""#),
+        key("region", Default::Other, r#""asia""#),
+        key("bias", Default::Example, "1.0"),
+    ],
+};
+
+/// Its keys are owners, its values pools.
+pub(super) const NAMES: KeyTable = KeyTable { header: "[names]", keys: &[] };
+
+pub(super) const CHECK: KeyTable = KeyTable {
+    header: "[check.NAME]",
+    keys: &[
+        key("type", Default::Required, r#""http""#),
+        key("port", Default::Other, "8080"),
+        key("path", Default::Example, r#""/""#),
+        key("host", Default::Other, r#""www.app.example""#),
+        key("status", Default::Example, "[200]"),
+        key("body", Default::Other, r#""ok""#),
+        key("ca", Default::Other, r#""authorities.pem""#),
+        key("interval", Default::Example, r#""2s""#),
+        key("timeout", Default::Example, r#""2s""#),
+        key("fast_interval", Default::Example, r#""500ms""#),
+        key("rise", Default::Example, "3"),
+        key("fall", Default::Example, "3"),
+    ],
+};
+
+pub(super) const POOL: KeyTable = KeyTable {
+    header: "[pool.NAME]",
+    keys: &[
+        key("policy", Default::Example, r#""nearest""#),
+        key("order", Default::Other, r#"["mumbai", "singapore"]"#),
+        key("check", Default::Other, r#""web""#),
+        key("ttl", Default::Example, r#""30s""#),
+        key("min_ttl", Default::Example, r#""5s""#),
+        key("all_down", Default::Example, r#""open""#),
+        key("hold", Default::Example, r#""60s""#),
+        key("min_up", Default::Example, "1"),
+        key("family_down", Default::Example, r#""drop""#),
+        key("ecs", Default::Example, "true"),
+        table("endpoints"),
+        table("rules"),
+    ],
+};
+
+/// Its keys are azs, its values lists of endpoints.
+pub(super) const ENDPOINTS: KeyTable = KeyTable { header: "[pool.NAME.endpoints]", keys: &[] };
+
+pub(super) const ENDPOINT: KeyTable = KeyTable {
+    header: "an endpoint",
+    keys: &[
+        key("address", Default::Required, r#""203.0.113.10""#),
+        key("probe", Default::Other, r#""10.0.0.1:8080""#),
+    ],
+};
+
+pub(super) const RULE: KeyTable = KeyTable {
+    header: "[[pool.NAME.rules]]",
+    keys: &[
+        key("clients", Default::Required, r#"["country:IN", "continent:AS"]"#),
+        key("prefer", Default::Required, r#"["mumbai"]"#),
+    ],
+};
+
+/// What `az`, `check`, `pool`, `names` and `endpoints` have by the operator's own names.
+pub(super) const AZ_ENTRY: Key = table("az.mumbai");
+pub(super) const CHECK_ENTRY: Key = table("check.web");
+pub(super) const POOL_ENTRY: Key = table("pool.web");
+pub(super) const NAMES_ENTRY: Key = key("www", Default::Other, r#""web""#);
+pub(super) const ENDPOINTS_ENTRY: Key = key("mumbai", Default::Other, r#"["203.0.113.10"]"#);
+
+impl KeyTable {
+    /// The key of this name.
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+}
+
+const fn key(name: &'static str, default: Default, example: &'static str) -> Key {
+    Key { name, default, example }
+}
+
+const fn table(name: &'static str) -> Key {
+    Key { name, default: Default::Table, example: "" }
+}

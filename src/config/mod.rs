@@ -1,0 +1,106 @@
+//! The files that an operator edits: TOML to core types, every fault with its place and remedy.
+//!
+//! Three steps, so that a zone at fault hurts no other. `server` and `policy` read one file each
+//! and know nothing of the others. [`load()`] finds the files, reads them all, and checks each zone
+//! with its policy against `meridian.toml`. [`Load::build`] combines what is whole into a
+//! [`Config`]; in place of a zone at fault it puts what the last `Config` has of it, whose policy
+//! names azs by name and so fits any `meridian.toml`. No core module may know this one.
+
+mod build;
+mod check;
+mod code;
+mod country;
+mod files;
+pub mod key;
+mod load;
+mod policy;
+mod pool;
+mod reader;
+mod server;
+mod settings;
+mod suggestion;
+mod topology;
+
+use std::path::PathBuf;
+
+pub use build::{Config, ConfiguredZone};
+pub use code::Code;
+pub use load::{Load, load};
+pub use settings::{EcsSources, LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
+
+/// What the service manager has prepared; from the environment, which is read by the caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `STATE_DIRECTORY`, as systemd sets it.
+    pub state_directory: Option<PathBuf>,
+    /// `RUNTIME_DIRECTORY`, as systemd sets it.
+    pub runtime_directory: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::{any, prop, proptest};
+    use proptest::sample::Index;
+
+    use super::policy::policy;
+    use super::server::server;
+    use super::*;
+    use crate::diag::{Diagnostic, Sources, Style, render};
+    use crate::wire::Name;
+
+    const SERVER: &[u8] = include_bytes!("../../meridian.toml");
+    const POLICY: &[u8] = include_bytes!("../../zones/app.example.toml");
+
+    /// Every text yields a topology or at least one error, and every fault can be shown.
+    fn check(server_text: &[u8], policy_text: &[u8]) {
+        let mut sources = Sources::new();
+        let [first, second] = [server_text, policy_text].map(|text| sources.add("a.toml", text));
+        let directory = Path::new("");
+        let origin = Name::from_text(b"app.example", &Name::root()).unwrap();
+        let (server, mut faults) = server(server_text, first, directory, &Environment::default());
+        let (policy, of_policy) = policy(policy_text, second, &origin, directory);
+        faults.extend(of_policy);
+        faults.extend(policy.check_azs(&server.azs));
+        for fault in &faults {
+            render(fault, &sources, Style::Plain);
+        }
+        if !faults.iter().any(Diagnostic::is_error) {
+            assert!(topology::topology(&server.azs, &[&policy]).is_ok());
+        }
+    }
+
+    /// `text` with some bytes replaced by others, from within or from anywhere.
+    fn mutated(text: &[u8], edits: &[(Index, u8, Index, Index, Vec<u8>)]) -> Vec<u8> {
+        let mut text = text.to_vec();
+        for (at, length, from, source, bytes) in edits {
+            let start = at.index(text.len() + 1);
+            let end = (start + usize::from(*length)).min(text.len());
+            let copied = &text[from.index(text.len() + 1)..];
+            let copied = copied[..copied.len().min(usize::from(*length))].to_vec();
+            let new = if source.index(2) == 0 { copied } else { bytes.clone() };
+            text.splice(start..end, new);
+        }
+        text
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_a_panic(
+            server in prop::collection::vec(any::<u8>(), 0..200),
+            policy in "[\\[\\]a-z.=\"{}, 0-9\n]{0,200}",
+        ) {
+            check(&server, policy.as_bytes());
+            check(policy.as_bytes(), &server);
+        }
+
+        #[test]
+        fn no_edit_of_a_whole_file_is_a_panic_or_a_false_topology(
+            edits in prop::collection::vec(any::<(Index, u8, Index, Index, Vec<u8>)>(), 0..4),
+        ) {
+            check(&mutated(SERVER, &edits), POLICY);
+            check(SERVER, &mutated(POLICY, &edits));
+        }
+    }
+}

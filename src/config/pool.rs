@@ -1,0 +1,379 @@
+//! `[pool.NAME]`: the endpoints that serve one or more names, and how they are chosen.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::Code;
+use super::country;
+use super::key;
+use super::reader::{Faults, Placed, Table, Value, report_duplicates};
+use super::suggestion::{did_you_mean, list};
+use crate::geo::Continent;
+use crate::route::{AllDown, ClientSet, FamilyDown, MinUp};
+use crate::span::Span;
+
+/// A pool of a file, with every default filled in. Azs and checks are still names.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PoolEntry {
+    pub(super) name: String,
+    /// The name in the header.
+    pub(super) span: Span,
+    pub(super) policy: PolicyName,
+    pub(super) order: Vec<Placed<String>>,
+    pub(super) check: Option<Placed<String>>,
+    pub(super) ttl: Duration,
+    pub(super) min_ttl: Duration,
+    pub(super) all_down: AllDown,
+    pub(super) hold: Duration,
+    pub(super) min_up: MinUp,
+    pub(super) family_down: FamilyDown,
+    pub(super) ecs: bool,
+    pub(super) azs: Vec<PoolAzEntry>,
+    pub(super) rules: Vec<RuleEntry>,
+}
+
+/// What `policy` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PolicyName {
+    Nearest,
+    Failover,
+}
+
+/// One az of a pool.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PoolAzEntry {
+    pub(super) az: Placed<String>,
+    pub(super) endpoints: Vec<EndpointEntry>,
+}
+
+/// One endpoint of an az.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct EndpointEntry {
+    pub(super) address: Placed<IpAddr>,
+    /// Where it is probed, if not at its address.
+    pub(super) probe: Option<Placed<SocketAddr>>,
+}
+
+/// One of a pool's rules.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct RuleEntry {
+    pub(super) clients: Vec<ClientSet>,
+    pub(super) prefer: Vec<Placed<String>>,
+}
+
+/// Reads one pool and checks what can be checked without the rest of the file.
+pub(super) fn pool(entry: Value<'_>, faults: &mut Faults) -> Option<PoolEntry> {
+    entry.check_name(faults);
+    let table = entry.table(&key::POOL, faults)?;
+    let policy = choice(&table, "policy", &POLICIES, PolicyName::Nearest, faults);
+    let order = names(&table, "order", faults);
+    let (ttl, min_ttl) = ttls(&table, faults);
+    let hold = table.get("hold", faults);
+    let hold = hold.and_then(|value| value.duration(Duration::ZERO..=MAX_HOLD, faults));
+    let ecs = table.get("ecs", faults).and_then(|value| value.boolean(faults));
+    let pool = PoolEntry {
+        name: entry.key.to_owned(),
+        span: entry.key_span,
+        policy,
+        order,
+        check: table.get("check", faults).and_then(|value| value.placed_string(faults)),
+        ttl,
+        min_ttl,
+        all_down: choice(&table, "all_down", &ALL_DOWN, AllDown::Open, faults),
+        hold: hold.unwrap_or(Duration::from_secs(60)),
+        min_up: table
+            .get("min_up", faults)
+            .and_then(|value| min_up(value, faults))
+            .unwrap_or(MinUp::Count(1)),
+        family_down: choice(&table, "family_down", &FAMILY_DOWN, FamilyDown::Drop, faults),
+        ecs: ecs.unwrap_or(true),
+        azs: azs(&table, faults),
+        rules: rules(&table, faults),
+    };
+    pool.report_repeated_addresses(faults);
+    if faults.is_whole() {
+        pool.report_order(&table, faults);
+        pool.report_foreign_azs(faults);
+        pool.report_families(faults);
+        pool.report_check(&table, faults);
+    }
+    Some(pool)
+}
+
+impl PoolEntry {
+    fn endpoints(&self) -> impl Iterator<Item = &EndpointEntry> {
+        self.azs.iter().flat_map(|az| &az.endpoints)
+    }
+
+    fn report_order(&self, table: &Table<'_>, faults: &mut Faults) {
+        if self.policy == PolicyName::Failover && table.get("order", faults).is_none() {
+            let message = format!("pool `{}` fails over without an `order`", self.name);
+            let order = list_of_strings(self.azs.iter().map(|az| &az.az.value));
+            let mut fault = Code::NoOrder.at(self.span, message).label("needs `order`");
+            if let Some(policy) = table.get("policy", faults) {
+                fault = fault.related(policy.span, "because of this");
+            }
+            faults.push(fault.remedy(format!("say which az comes first: `order = {order}`")));
+        }
+    }
+
+    fn report_foreign_azs(&self, faults: &mut Faults) {
+        if self.azs.is_empty() {
+            return;
+        }
+        let azs = || self.azs.iter().map(|az| az.az.value.as_str());
+        let preferred = self.rules.iter().flat_map(|rule| &rule.prefer);
+        for named in self.order.iter().chain(preferred) {
+            if azs().all(|az| az != named.value) {
+                let message = format!("pool `{}` has no az `{}`", self.name, named.value);
+                let remedy = did_you_mean(&named.value, azs())
+                    .unwrap_or_else(|| format!("the pool's azs: {}", list(azs())));
+                let fault = Code::ForeignAz.at(named.span, message);
+                faults.push(fault.label("has no endpoints in this pool").remedy(remedy));
+            }
+        }
+    }
+
+    fn report_families(&self, faults: &mut Faults) {
+        for (code, family, has) in [
+            (Code::NoIpv4, "IPv4", has_ipv4 as fn(&PoolAzEntry) -> bool),
+            (Code::NoIpv6, "IPv6", has_ipv6),
+        ] {
+            let Some(with) = self.azs.iter().find(|az| has(az)) else { continue };
+            // What is at fault elsewhere leaves no endpoints.
+            for az in self.azs.iter().filter(|az| !az.endpoints.is_empty() && !has(az)) {
+                let message = format!("`{}` has no {family} address", az.az.value);
+                let fault = code.at(az.az.span, message).label(format!("no {family}"));
+                faults.push(fault.related(with.az.span, format!("has {family}")).remedy(format!(
+                    "clients that have {family} alone get no address when this az is chosen: \
+                     add one, or move the az to a pool of its own"
+                )));
+            }
+        }
+    }
+
+    fn report_repeated_addresses(&self, faults: &mut Faults) {
+        let mut first_places = std::collections::HashMap::new();
+        for Placed { value: address, span } in self.endpoints().map(|e| &e.address) {
+            if let Some(first) = first_places.insert(*address, *span) {
+                let message = format!("{address} stands twice in pool `{}`", self.name);
+                let fault = Code::RepeatedAddress.at(*span, message).label("again");
+                let fault = fault.related(first, "first here");
+                faults.push(fault.remedy("an address is one endpoint of one az: remove one"));
+            }
+        }
+    }
+
+    fn report_check(&self, table: &Table<'_>, faults: &mut Faults) {
+        if table.get("check", faults).is_some() {
+            return;
+        }
+        let mut probes = self.endpoints().filter_map(|endpoint| endpoint.probe.as_ref()).peekable();
+        if probes.peek().is_none() {
+            let message = format!("pool `{}` has no check", self.name);
+            let fault = Code::Unchecked.at(self.span, message).label("never found down");
+            let remedy = "name a check: `check = \"web\"`, with a table `[check.web]`";
+            faults.push(fault.remedy(remedy));
+        }
+        for probe in probes {
+            let message = format!("`probe` in pool `{}`, which has no check", self.name);
+            let fault = Code::ProbeWithoutCheck.at(probe.span, message).label("never probed");
+            faults.push(fault.remedy("give the pool a `check`, or write the address alone"));
+        }
+    }
+}
+
+/// `ttl` and `min_ttl`.
+fn ttls(table: &Table<'_>, faults: &mut Faults) -> (Duration, Duration) {
+    let ttl = table.get("ttl", faults).and_then(|value| value.ttl(faults)).unwrap_or(TTL);
+    let Some(value) = table.get("min_ttl", faults) else { return (ttl, MIN_TTL.min(ttl)) };
+    let min_ttl = value.ttl(faults).unwrap_or(MIN_TTL.min(ttl));
+    if min_ttl > ttl {
+        let [high, low] = [min_ttl, ttl].map(humantime::format_duration);
+        let message = format!("`min_ttl` {high} is above `ttl` {low}");
+        let mut fault = Code::MinTtlAboveTtl.at(value.span, message).label("longer");
+        if let Some(ttl) = table.get("ttl", faults) {
+            fault = fault.related(ttl.span, "than this");
+        }
+        let remedy = "answers get the shorter TTL while things are moving: lower `min_ttl`";
+        faults.push(fault.remedy(remedy));
+    }
+    (ttl, min_ttl.min(ttl))
+}
+
+fn min_up(value: Value<'_>, faults: &mut Faults) -> Option<MinUp> {
+    if value.is_integer() {
+        return value.integer(1..=MAX_MIN_UP, faults).map(MinUp::Count);
+    }
+    let Some(share) = value.as_str() else {
+        return value.wrong_type("a count or a share such as \"60%\"", faults);
+    };
+    let percent = share.strip_suffix('%').and_then(|digits| digits.parse().ok());
+    match percent.filter(|percent| (1..=100).contains(percent)) {
+        Some(percent) => Some(MinUp::Percent(percent)),
+        None => value.bad_value("a count, or a share from \"1%\" to \"100%\"", faults),
+    }
+}
+
+fn azs(table: &Table<'_>, faults: &mut Faults) -> Vec<PoolAzEntry> {
+    let endpoints = table.get("endpoints", faults);
+    let Some(entries) =
+        endpoints.map_or(Some(vec![]), |value| value.entries(&key::ENDPOINTS_ENTRY, faults))
+    else {
+        return vec![];
+    };
+    if entries.is_empty() && faults.is_whole() {
+        let span = endpoints.map_or(table.span, |value| value.span);
+        let fault = Code::NoEndpoints.at(span, "the pool has no endpoints").label("no az in it");
+        let remedy = "list the addresses of each az: `endpoints.mumbai = [\"203.0.113.10\"]`";
+        faults.push(fault.remedy(remedy));
+    }
+    let az = |entry: Value<'_>, faults: &mut Faults| PoolAzEntry {
+        az: Placed { value: entry.key.to_owned(), span: entry.key_span },
+        endpoints: endpoints_of(entry, faults),
+    };
+    entries.into_iter().map(|entry| az(entry, faults)).collect()
+}
+
+fn endpoints_of(az: Value<'_>, faults: &mut Faults) -> Vec<EndpointEntry> {
+    let Some(elements) = az.array(faults) else { return vec![] };
+    if elements.is_empty() {
+        let fault = Code::EmptyList.at(az.span, format!("`{}` has no endpoints", az.key));
+        faults.push(fault.label("nothing in it").remedy("add an address or remove the az"));
+    }
+    elements.into_iter().filter_map(|element| endpoint(element, faults)).collect()
+}
+
+fn endpoint(element: Value<'_>, faults: &mut Faults) -> Option<EndpointEntry> {
+    if element.as_str().is_some() {
+        let address = endpoint_address(element, faults)?;
+        return Some(EndpointEntry { address, probe: None });
+    }
+    if !element.is_table() {
+        return element.wrong_type("a list of addresses", faults);
+    }
+    let table = element.table(&key::ENDPOINT, faults)?;
+    let address = table.required("address", faults);
+    let address = address.and_then(|value| endpoint_address(value, faults));
+    let probe = table.get("probe", faults).and_then(|value| {
+        let target = value.socket_address(faults)?;
+        report_unusable(target.ip(), value.span, faults);
+        Some(Placed { value: target, span: value.span })
+    });
+    Some(EndpointEntry { address: address?, probe })
+}
+
+fn endpoint_address(value: Value<'_>, faults: &mut Faults) -> Option<Placed<IpAddr>> {
+    let address = value.address(faults)?;
+    report_unusable(address, value.span, faults);
+    Some(Placed { value: address, span: value.span })
+}
+
+fn report_unusable(address: IpAddr, span: Span, faults: &mut Faults) {
+    let why = match address {
+        _ if address.is_unspecified() => "is no host's address",
+        _ if address.is_multicast() => "is a multicast address",
+        IpAddr::V4(v4) if v4.is_broadcast() => "is the broadcast address",
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => "is an IPv4 address written as IPv6",
+        _ => return,
+    };
+    let fault = Code::UnusableAddress.at(span, format!("{address} {why}"));
+    faults.push(fault.label("nobody can connect to it").remedy(match address {
+        IpAddr::V6(v6) if let Some(v4) = v6.to_ipv4_mapped() => format!("write \"{v4}\""),
+        _ => "write the address of one host".to_owned(),
+    }));
+}
+
+fn rules(table: &Table<'_>, faults: &mut Faults) -> Vec<RuleEntry> {
+    let rules = table.get("rules", faults).and_then(|value| value.array(faults));
+    let rule = |element: Value<'_>, faults: &mut Faults| {
+        let table = element.table(&key::RULE, faults)?;
+        let clients = table.required("clients", faults);
+        let clients = clients.and_then(|value| clients_of(value, faults));
+        table.required("prefer", faults);
+        let prefer = names(&table, "prefer", faults);
+        Some(RuleEntry { clients: clients.unwrap_or_default(), prefer })
+    };
+    rules.unwrap_or_default().into_iter().filter_map(|element| rule(element, faults)).collect()
+}
+
+fn clients_of(value: Value<'_>, faults: &mut Faults) -> Option<Vec<ClientSet>> {
+    let mut clients = vec![];
+    for element in value.filled_array(faults)? {
+        let Some(text) = element.string(faults) else { continue };
+        if let Some(value) = client_set(text, element, faults) {
+            clients.push(Placed { value, span: element.span });
+        }
+    }
+    report_duplicates(&clients, "the client set", faults);
+    Some(clients.into_iter().map(|client| client.value).collect())
+}
+
+fn client_set(text: &str, element: Value<'_>, faults: &mut Faults) -> Option<ClientSet> {
+    let fault = |message, label, remedy: String| {
+        Code::BadValue.at(element.span, message).label(label).remedy(remedy)
+    };
+    match text.split_once(':') {
+        Some(("country", code)) => country::assigned(code).map(ClientSet::Country).or_else(|| {
+            let message = format!("`{code}` is not a country");
+            let remedy = country::remedy(code);
+            faults.push(fault(message, "not an ISO 3166-1 code", remedy));
+            None
+        }),
+        Some(("continent", code)) => {
+            Continent::from_code(code).map(ClientSet::Continent).or_else(|| {
+                let codes = list(Continent::ALL.into_iter().map(|(code, _)| code));
+                let message = format!("`{code}` is not a continent");
+                faults.push(fault(message, "not a continent", format!("write one of {codes}")));
+                None
+            })
+        }
+        _ => {
+            let message = format!("`{text}` is not a set of clients");
+            let remedy = "write `country:` or `continent:` and a code of two letters";
+            faults.push(fault(message, "not a set of clients", remedy.to_owned()));
+            None
+        }
+    }
+}
+
+/// A list of names, each at most once; empty where it is at fault or absent.
+fn names(table: &Table<'_>, key: &'static str, faults: &mut Faults) -> Vec<Placed<String>> {
+    let elements = table.get(key, faults).and_then(|value| value.filled_array(faults));
+    let elements = elements.unwrap_or_default().into_iter();
+    let names: Vec<_> = elements.filter_map(|element| element.placed_string(faults)).collect();
+    report_duplicates(&names, "the az", faults);
+    names
+}
+
+fn choice<T: Copy>(
+    table: &Table<'_>,
+    key: &'static str,
+    words: &[(&str, T)],
+    default: T,
+    faults: &mut Faults,
+) -> T {
+    table.get(key, faults).and_then(|value| value.choice(words, faults)).unwrap_or(default)
+}
+
+fn has_ipv4(az: &PoolAzEntry) -> bool {
+    az.endpoints.iter().any(|endpoint| endpoint.address.value.is_ipv4())
+}
+
+fn has_ipv6(az: &PoolAzEntry) -> bool {
+    az.endpoints.iter().any(|endpoint| endpoint.address.value.is_ipv6())
+}
+
+fn list_of_strings<'s>(items: impl Iterator<Item = &'s String>) -> String {
+    format!("{:?}", items.collect::<Vec<_>>())
+}
+
+const POLICIES: [(&str, PolicyName); 2] =
+    [("nearest", PolicyName::Nearest), ("failover", PolicyName::Failover)];
+const ALL_DOWN: [(&str, AllDown); 2] = [("open", AllDown::Open), ("closed", AllDown::Closed)];
+const FAMILY_DOWN: [(&str, FamilyDown); 2] = [("drop", FamilyDown::Drop), ("az", FamilyDown::Az)];
+
+const TTL: Duration = Duration::from_secs(30);
+const MIN_TTL: Duration = Duration::from_secs(5);
+const MAX_HOLD: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_MIN_UP: u32 = 65_535;

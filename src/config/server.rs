@@ -1,0 +1,399 @@
+//! `meridian.toml`: this server's settings and the availability zones.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::country;
+use super::key;
+use super::reader::{Faults, Placed, Table, Value, report_duplicates};
+use super::settings::{EcsSources, LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
+use super::{Code, Environment};
+use crate::diag::Diagnostic;
+use crate::geo::{Country, Point};
+use crate::route::Az;
+use crate::span::{FileId, Span};
+
+/// A checked `meridian.toml`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ServerFile {
+    /// This server.
+    pub(super) settings: Settings,
+    /// The availability zones, by name.
+    pub(super) azs: BTreeMap<String, AzEntry>,
+    /// Where the directory of the zones is named, if it is.
+    pub(super) zones_span: Option<Span>,
+    /// Whether all of the file was understood, so that an az that is not here is not there.
+    pub(super) is_whole: bool,
+}
+
+/// One availability zone of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct AzEntry {
+    /// The az.
+    pub(super) az: Az,
+    /// The region, as the file words it.
+    pub(super) region: Option<String>,
+    /// Where its table begins.
+    pub(super) span: Span,
+}
+
+/// Reads `meridian.toml`, which lies in `directory`. With an error among the faults it must not be
+/// used; it then still names every az that the file does, for the checks of other files.
+pub(super) fn server(
+    text: &[u8],
+    file: FileId,
+    directory: &Path,
+    environment: &Environment,
+) -> (ServerFile, Vec<Diagnostic>) {
+    let mut faults = Faults::new(file);
+    let entries = faults.parse(text);
+    let start = faults.span(0..0);
+    let top = Table::new(&entries, &key::SERVER_FILE, start, &mut faults);
+    let server = top.table("server", &key::SERVER, &mut faults);
+    let settings = Reader { directory, faults: &mut faults }.settings(&top, &server, environment);
+    let azs = azs(&top, &mut faults);
+    let zones_span = server.get("zones", &faults).map(|value| value.span);
+    let is_whole = faults.is_whole();
+    (ServerFile { settings, azs, zones_span, is_whole }, faults.into_found())
+}
+
+struct Reader<'r> {
+    directory: &'r Path,
+    faults: &'r mut Faults,
+}
+
+impl Reader<'_> {
+    fn settings(
+        &mut self,
+        top: &Table<'_>,
+        server: &Table<'_>,
+        environment: &Environment,
+    ) -> Settings {
+        let state = environment.state_directory.as_deref().map(first_directory);
+        let control = environment.runtime_directory.as_deref().map(first_directory);
+        let ecs = server.get("ecs", self.faults).and_then(|value| self.ecs(value));
+        Settings {
+            listen: self.listen(server),
+            zones: self.path(server, "zones").unwrap_or_else(|| self.directory.join("zones")),
+            workers: self.count(server, "workers", MAX_WORKERS).and_then(NonZeroUsize::new),
+            state: self
+                .path(server, "state")
+                .unwrap_or_else(|| state.unwrap_or_else(|| self.directory.join("state"))),
+            control: self.path(server, "control").unwrap_or_else(|| {
+                control.unwrap_or_else(|| self.directory.to_owned()).join("control.sock")
+            }),
+            udp_payload: self.udp_payload(server),
+            ecs: ecs.unwrap_or(EcsSources::Everyone),
+            startup_wait: self
+                .duration(server, "startup_wait", Duration::ZERO, MAX_STARTUP_WAIT)
+                .unwrap_or(Duration::from_secs(3)),
+            tcp: self.tcp(server),
+            admin: self.admin(top),
+            databases: self.databases(top),
+            log: self.log(top),
+            outstanding_probes: self.outstanding_probes(top),
+        }
+    }
+
+    fn listen(&mut self, server: &Table<'_>) -> Vec<SocketAddr> {
+        let Some(listen) = server.get("listen", self.faults) else {
+            return vec![
+                (Ipv4Addr::UNSPECIFIED, DNS_PORT).into(),
+                (Ipv6Addr::UNSPECIFIED, DNS_PORT).into(),
+            ];
+        };
+        let elements = listen.filled_array(self.faults).unwrap_or_default();
+        let mut addresses = vec![];
+        for element in elements {
+            if let Some(value) = element.socket_address(self.faults) {
+                addresses.push(Placed { value, span: element.span });
+            }
+        }
+        // Port 0 is a new port each time.
+        let fixed: Vec<_> = addresses.iter().filter(|a| a.value.port() != 0).cloned().collect();
+        report_duplicates(&fixed, "the address", self.faults);
+        addresses.into_iter().map(|address| address.value).collect()
+    }
+
+    fn udp_payload(&mut self, server: &Table<'_>) -> u16 {
+        let value = server.get("udp_payload", self.faults);
+        let payload = value.and_then(|value| value.integer(512..=4096, self.faults));
+        payload.and_then(|payload| payload.try_into().ok()).unwrap_or(1232)
+    }
+
+    fn ecs(&mut self, value: Value<'_>) -> Option<EcsSources> {
+        if value.is_boolean() {
+            let everyone = value.boolean(self.faults)?;
+            return Some(if everyone { EcsSources::Everyone } else { EcsSources::Nobody });
+        }
+        if !value.is_array() {
+            return value.wrong_type("true, false or a list of networks", self.faults);
+        }
+        let mut networks = vec![];
+        for element in value.filled_array(self.faults)? {
+            let text = element.string(self.faults)?;
+            match text.parse::<IpNet>() {
+                Ok(network) if network == network.trunc() => {
+                    networks.push(Placed { value: network, span: element.span });
+                }
+                Ok(network) => {
+                    let message = format!("`{text}` has bits set behind its prefix");
+                    let fault = Code::BadValue.at(element.span, message).label("not a network");
+                    self.faults.push(fault.remedy(format!("write \"{}\"", network.trunc())));
+                }
+                Err(_) => {
+                    let message = format!("`{text}` is not a network");
+                    let fault = Code::BadValue.at(element.span, message).label("not a network");
+                    self.faults.push(fault.remedy("for example \"192.0.2.0/24\""));
+                }
+            }
+        }
+        report_duplicates(&networks, "the network", self.faults);
+        Some(EcsSources::Networks(networks.into_iter().map(|network| network.value).collect()))
+    }
+
+    fn tcp(&mut self, server: &Table<'_>) -> TcpSettings {
+        let tcp = server.table("tcp", &key::TCP, self.faults);
+        let shortest = Duration::from_millis(100);
+        let idle = self.duration(&tcp, "idle", shortest, MAX_IDLE);
+        TcpSettings {
+            idle: idle.unwrap_or(Duration::from_secs(10)),
+            connections: self.count(&tcp, "connections", MAX_CONNECTIONS).unwrap_or(10_000),
+            per_client: self.count(&tcp, "per_client", MAX_CONNECTIONS).unwrap_or(100),
+        }
+    }
+
+    fn admin(&mut self, top: &Table<'_>) -> Option<SocketAddr> {
+        let admin = top.table("admin", &key::ADMIN, self.faults);
+        admin.get("listen", self.faults)?.socket_address(self.faults)
+    }
+
+    fn databases(&mut self, top: &Table<'_>) -> Vec<PathBuf> {
+        let geoip = top.table("geoip", &key::GEOIP, self.faults);
+        let Some(value) = geoip.get("databases", self.faults) else {
+            return vec![self.directory.join("geoip/world.mmdb")];
+        };
+        let elements = value.array(self.faults).unwrap_or_default();
+        let paths: Vec<_> =
+            elements.into_iter().filter_map(|path| path.placed_string(self.faults)).collect();
+        report_duplicates(&paths, "the database", self.faults);
+        paths.into_iter().map(|path| self.directory.join(path.value)).collect()
+    }
+
+    fn log(&mut self, top: &Table<'_>) -> LogSettings {
+        let log = top.table("log", &key::LOG, self.faults);
+        let level = log.get("level", self.faults).and_then(|v| v.choice(&LEVELS, self.faults));
+        let format = log.get("format", self.faults).and_then(|v| v.choice(&FORMATS, self.faults));
+        LogSettings {
+            level: level.unwrap_or(LogLevel::Info),
+            format: format.unwrap_or(LogFormat::Auto),
+        }
+    }
+
+    fn outstanding_probes(&mut self, top: &Table<'_>) -> usize {
+        let probe = top.table("probe", &key::PROBE, self.faults);
+        self.count(&probe, "outstanding", MAX_OUTSTANDING).unwrap_or(512)
+    }
+
+    fn path(&mut self, table: &Table<'_>, key: &'static str) -> Option<PathBuf> {
+        let path = table.get(key, self.faults)?;
+        let text = path.string(self.faults)?;
+        if text.is_empty() {
+            return path.bad_value("a path", self.faults);
+        }
+        Some(self.directory.join(text))
+    }
+
+    fn count(&mut self, table: &Table<'_>, key: &'static str, most: u32) -> Option<usize> {
+        let count = table.get(key, self.faults)?.integer(1..=most, self.faults)?;
+        usize::try_from(count).ok()
+    }
+
+    fn duration(
+        &mut self,
+        table: &Table<'_>,
+        key: &'static str,
+        shortest: Duration,
+        longest: Duration,
+    ) -> Option<Duration> {
+        table.get(key, self.faults)?.duration(shortest..=longest, self.faults)
+    }
+}
+
+fn azs(top: &Table<'_>, faults: &mut Faults) -> BTreeMap<String, AzEntry> {
+    let entries = top.entries("az", &key::AZ_ENTRY, faults);
+    if let Some(first_too_many) = entries.get(MAX_AZS) {
+        let message = format!("more than {MAX_AZS} availability zones");
+        faults.push(Code::TooManyAzs.at(first_too_many.key_span, message));
+    }
+    let mut azs = BTreeMap::new();
+    for entry in entries.into_iter().take(MAX_AZS) {
+        entry.check_name(faults);
+        azs.insert(entry.key.to_owned(), az(entry, faults));
+    }
+    azs
+}
+
+/// With a stand-in for what is at fault, so that pools that use the az report nothing of it again.
+fn az(entry: Value<'_>, faults: &mut Faults) -> AzEntry {
+    let table = entry.table(&key::AZ, faults);
+    let location = match table.as_ref().map(|table| table.get("location", faults)) {
+        Some(None) => None,
+        Some(Some(value)) => location(value, faults).or(Point::new(0.0, 0.0)),
+        None => Point::new(0.0, 0.0),
+    };
+    let get = |key, faults: &Faults| table.as_ref()?.get(key, faults);
+    let bias = get("bias", faults).and_then(|value| bias(value, faults));
+    let country = get("country", faults).and_then(|value| country(value, faults));
+    let region = get("region", faults).and_then(|value| value.string(faults));
+    AzEntry {
+        az: Az { name: entry.key.to_owned(), location, country, bias: bias.unwrap_or(1.0) },
+        region: region.map(str::to_owned),
+        span: table.map_or(entry.key_span, |table| table.span),
+    }
+}
+
+fn location(value: Value<'_>, faults: &mut Faults) -> Option<Point> {
+    let elements = value.array(faults)?;
+    let [latitude, longitude] = elements[..] else {
+        return value.bad_value("a latitude and a longitude", faults);
+    };
+    let (north, east) = (latitude.number(faults)?, longitude.number(faults)?);
+    if !(-90.0..=90.0).contains(&north) {
+        return latitude.degrees("latitude", 90, faults);
+    }
+    if !(-180.0..=180.0).contains(&east) {
+        return longitude.degrees("longitude", 180, faults);
+    }
+    Point::new(north, east)
+}
+
+fn bias(value: Value<'_>, faults: &mut Faults) -> Option<f64> {
+    let bias = value.number(faults)?;
+    if BIAS.contains(&bias) {
+        return Some(bias);
+    }
+    value.out_of_range(BIAS.start(), BIAS.end(), faults)
+}
+
+fn country(value: Value<'_>, faults: &mut Faults) -> Option<Country> {
+    let text = value.string(faults)?;
+    let country = country::assigned(text);
+    if country.is_none() {
+        let fault = Code::BadValue.at(value.span, format!("`{text}` is not a country"));
+        faults.push(fault.label("not an ISO 3166-1 code").remedy(country::remedy(text)));
+    }
+    country
+}
+
+/// Of several directories, which systemd separates by colons, the first.
+fn first_directory(directories: &Path) -> PathBuf {
+    let bytes = directories.as_os_str().as_bytes();
+    let first = bytes.split(|&byte| byte == b':').next().unwrap_or(bytes);
+    PathBuf::from(OsStr::from_bytes(first))
+}
+
+const DNS_PORT: u16 = 53;
+
+const LEVELS: [(&str, LogLevel); 5] = [
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+    ("trace", LogLevel::Trace),
+];
+
+const FORMATS: [(&str, LogFormat); 3] =
+    [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+/// As many as there are ids.
+pub(super) const MAX_AZS: usize = 65_535;
+
+/// Further apart, and the order of azs would be that of their biases alone.
+const BIAS: RangeInclusive<f64> = 0.01..=100.0;
+
+const MAX_WORKERS: u32 = 1024;
+const MAX_STARTUP_WAIT: Duration = Duration::from_secs(5 * 60);
+const MAX_IDLE: Duration = Duration::from_secs(60 * 60);
+const MAX_CONNECTIONS: u32 = 1_000_000;
+const MAX_OUTSTANDING: u32 = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The settings of a file in /etc/meridian.
+    fn settings(text: &str, environment: &Environment) -> Settings {
+        let directory = Path::new("/etc/meridian");
+        let (server, faults) = server(text.as_bytes(), FileId(0), directory, environment);
+        assert_eq!(faults, []);
+        server.settings
+    }
+
+    fn systemd() -> Environment {
+        Environment {
+            state_directory: Some("/var/lib/meridian:/var/lib/other".into()),
+            runtime_directory: Some("/run/meridian".into()),
+        }
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let settings = settings("[server]\nzones = \"../zones\"\n", &Environment::default());
+        assert_eq!(settings.zones, Path::new("/etc/meridian/../zones"));
+        assert_eq!(settings.state, Path::new("/etc/meridian/state"));
+        assert_eq!(settings.control, Path::new("/etc/meridian/control.sock"));
+        assert_eq!(settings.databases, [Path::new("/etc/meridian/geoip/world.mmdb")]);
+    }
+
+    #[test]
+    fn the_service_manager_s_directories_come_before_the_defaults() {
+        let settings = settings("", &systemd());
+        assert_eq!(settings.state, Path::new("/var/lib/meridian"));
+        assert_eq!(settings.control, Path::new("/run/meridian/control.sock"));
+    }
+
+    #[test]
+    fn the_file_comes_before_the_service_manager() {
+        let text = "[server]\nstate = \"/srv/state\"\ncontrol = \"/srv/control\"\n";
+        let settings = settings(text, &systemd());
+        assert_eq!(settings.state, Path::new("/srv/state"));
+        assert_eq!(settings.control, Path::new("/srv/control"));
+    }
+
+    #[test]
+    fn ecs_is_for_everyone_nobody_or_some() {
+        let ecs = |value: &str| {
+            settings(&format!("[server]\necs = {value}\n"), &Environment::default()).ecs
+        };
+        assert_eq!(ecs("true"), EcsSources::Everyone);
+        assert_eq!(ecs("false"), EcsSources::Nobody);
+        let networks = vec!["192.0.2.0/24".parse().unwrap()];
+        assert_eq!(ecs("[\"192.0.2.0/24\"]"), EcsSources::Networks(networks));
+    }
+
+    #[test]
+    fn new_ports_may_be_asked_for_more_than_once() {
+        let text = "[server]\nlisten = [\"127.0.0.1:0\", \"127.0.0.1:0\"]\n";
+        assert_eq!(settings(text, &Environment::default()).listen.len(), 2);
+    }
+
+    #[test]
+    fn more_azs_than_there_are_ids_are_refused() {
+        let text: String = (0..=MAX_AZS).map(|az| format!("[az.a{az}]\n")).collect();
+        let directory = Path::new("");
+        let (server, faults) =
+            server(text.as_bytes(), FileId(0), directory, &Environment::default());
+        let codes: Vec<_> = faults.iter().map(|fault| fault.code).collect();
+        assert_eq!(codes, [Code::TooManyAzs.text()]);
+        assert_eq!(server.azs.len(), MAX_AZS);
+    }
+}

@@ -1,0 +1,96 @@
+//! What `meridian.toml` says of this server, with every default filled in.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// How this server runs; docs/configuration.md tells what each key means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where DNS is served, over UDP and TCP. Never empty.
+    pub listen: Vec<SocketAddr>,
+    /// The directory of the zones' files.
+    pub zones: PathBuf,
+    /// Threads that answer over UDP; `None`: one for each core.
+    pub workers: Option<NonZeroUsize>,
+    /// The directory of what outlives a restart.
+    pub state: PathBuf,
+    /// The Unix socket for commands.
+    pub control: PathBuf,
+    /// The most bytes of a UDP answer, 512 to 4,096.
+    pub udp_payload: u16,
+    /// Whose EDNS Client Subnet options are honoured.
+    pub ecs: EcsSources,
+    /// How long sockets stay closed at most for monitors to become up or down.
+    pub startup_wait: Duration,
+    /// DNS over TCP.
+    pub tcp: TcpSettings,
+    /// Where metrics and pages are served over HTTP.
+    pub admin: Option<SocketAddr>,
+    /// GeoIP databases; later ones fill what earlier ones lack.
+    pub databases: Vec<PathBuf>,
+    /// What is logged and how.
+    pub log: LogSettings,
+    /// The most probes under way at a time; at least 1.
+    pub outstanding_probes: usize,
+}
+
+/// Whose EDNS Client Subnet options (RFC 7871) are honoured; the others' are ignored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EcsSources {
+    /// Every resolver's.
+    Everyone,
+    /// No resolver's.
+    Nobody,
+    /// Those of resolvers in these networks.
+    Networks(Vec<IpNet>),
+}
+
+/// The bounds of DNS over TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpSettings {
+    /// A connection without a query for so long is closed (RFC 7766 section 6.2.3).
+    pub idle: Duration,
+    /// The most connections at a time.
+    pub connections: usize,
+    /// The most connections at a time from one address.
+    pub per_client: usize,
+}
+
+/// What is logged and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The least important lines that are written.
+    pub level: LogLevel,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How important a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Something failed.
+    Error,
+    /// Somebody should look.
+    Warn,
+    /// What happened.
+    Info,
+    /// Why it happened.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// Text for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

@@ -1,0 +1,805 @@
+//! Every fault that the files of a load can have, as an operator sees it: one case for each code,
+//! rendered into tests/snapshots. A case must have no other fault.
+#![allow(clippy::unwrap_used, reason = "files that can't be arranged have failed the test")]
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use insta::assert_snapshot;
+use meridian::config::{Code, Environment, Load, load};
+use meridian::diag::{Style, render};
+
+/// A code and the files that differ from [`WHOLE`].
+type Case = (Code, &'static [File]);
+/// A path and a text.
+type File = (&'static str, &'static str);
+
+#[test]
+fn every_fault_is_shown_with_its_place_and_remedy() {
+    let mut others = vec![];
+    for (code, files) in CASES {
+        let (load, text) = load_files(files);
+        let codes: BTreeSet<_> = load.diagnostics.iter().map(|fault| fault.code).collect();
+        others.extend(
+            codes.iter().filter(|other| **other != code.text()).map(|other| (*code, *other)),
+        );
+        let mut settings = insta::Settings::clone_current();
+        settings.set_omit_expression(true);
+        settings.set_description(
+            files.iter().map(|(path, text)| format!("{path}:\n{text}")).collect::<String>(),
+        );
+        settings.bind(|| assert_snapshot!(code.text().replace('/', "_"), text));
+    }
+    assert_eq!(others, [], "cases with other faults than their own");
+}
+
+#[test]
+fn every_code_has_a_case() {
+    let rare = [Code::TooManyAzs, Code::KeptAz];
+    let covered: BTreeSet<_> = CASES.iter().map(|(code, _)| *code).chain(rare).collect();
+    assert_eq!(covered, Code::ALL.into_iter().collect());
+}
+
+#[test]
+fn whole_files_have_no_fault() {
+    let (load, text) = load_files(&[]);
+    assert_eq!(text, "");
+    assert!(load.build(None).0.is_some());
+}
+
+#[test]
+fn all_faults_of_all_files_are_found_in_one_run() {
+    let (_, text) = load_files(&[
+        ("meridian.toml", "[server]\nlisten = 53\nlisten =\nudp_payload = 1\nworker = 2\n"),
+        ("zones/app.example.toml", "[check.web]\ntype = \"ftp\"\n\n[pool.web]\nttl = 30\n"),
+        ("zones/other.example.toml", ""),
+    ]);
+    assert_snapshot!(text, @r#"
+    error[file/policy-without-zone]: zones/other.example.toml has no zone file beside it
+     |
+     = help: add zones/other.example.zone
+
+    error[config/wrong-type]: `listen` must be a list
+     --> meridian.toml:2:10
+      |
+    2 | listen = 53
+      |          ^^ a whole number
+      |
+      = help: for example `listen = ["0.0.0.0:53", "[::]:53"]`
+
+    error[config/syntax]: duplicate key
+     --> meridian.toml:3:1
+      |
+    3 | listen =
+      | ^^^^^^
+      |
+      = help: a key or table may stand once; remove one of the two
+
+    error[config/syntax]: a value is missing
+     --> meridian.toml:3:9
+      |
+    3 | listen =
+      |         ^
+      |
+      = help: write one after the `=`
+
+    error[config/out-of-range]: `udp_payload` must be from 512 to 4096
+     --> meridian.toml:4:15
+      |
+    4 | udp_payload = 1
+      |               ^ out of range
+
+    error[config/unknown-key]: unknown key `worker` in `[server]`
+     --> meridian.toml:5:1
+      |
+    5 | worker = 2
+      | ^^^^^^ not a key of this table
+      |
+      = help: did you mean `workers`?
+
+    warning[check/unused]: no pool uses check `web`
+     --> zones/app.example.toml:1:8
+      |
+    1 | [check.web]
+      |        ^^^ unused
+      |
+      = help: use it: `check = "web"` in a pool
+
+    error[config/bad-value]: `type` can't be "ftp"
+     --> zones/app.example.toml:2:8
+      |
+    2 | type = "ftp"
+      |        ^^^^^ unknown
+      |
+      = help: write one of "http", "https" and "tcp"
+
+    error[pool/no-endpoints]: the pool has no endpoints
+     --> zones/app.example.toml:4:1
+      |
+    4 | [pool.web]
+      | ^^^^^^^^^^ no az in it
+      |
+      = help: list the addresses of each az: `endpoints.mumbai = ["203.0.113.10"]`
+
+    warning[pool/unchecked]: pool `web` has no check
+     --> zones/app.example.toml:4:7
+      |
+    4 | [pool.web]
+      |       ^^^ never found down
+      |
+      = help: name a check: `check = "web"`, with a table `[check.web]`
+
+    warning[pool/unused]: no name is bound to pool `web`
+     --> zones/app.example.toml:4:7
+      |
+    4 | [pool.web]
+      |       ^^^ unused
+      |
+      = help: bind one: `www = "web"` in `[names]`
+
+    error[config/wrong-type]: `ttl` must be a duration
+     --> zones/app.example.toml:5:7
+      |
+    5 | ttl = 30
+      |       ^^ a whole number
+      |
+      = help: for example `ttl = "30s"`
+    "#);
+}
+
+/// Loads [`WHOLE`] with `files` in place of those of the same path, and renders what is wrong.
+fn load_files(files: &[File]) -> (Load, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let replaced = |path: &str| files.iter().any(|(other, _)| *other == path);
+    let kept = WHOLE.iter().filter(|(path, _)| !replaced(path));
+    for (path, text) in kept.chain(files).filter(|(_, text)| *text != ABSENT) {
+        let path = directory.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let bytes: Vec<u8> = if *text == LATIN_1 { b"# caf\xe9\n".into() } else { (*text).into() };
+        fs::write(path, bytes).unwrap();
+    }
+    let load = load(&directory.path().join("meridian.toml"), &Environment::default());
+    let rendered = load.diagnostics.iter().map(|f| render(f, &load.sources, Style::Plain) + "\n\n");
+    let text = rendered.collect::<String>();
+    let text = text.replace(&format!("{}/", directory.path().display()), "");
+    (load, text)
+}
+
+/// The text of a file that is not there.
+const ABSENT: &str = "(absent)";
+/// The text of a file in Latin-1.
+const LATIN_1: &str = "(Latin-1)";
+
+const WHOLE: &[File] = &[
+    ("meridian.toml", SERVER),
+    ("zones/app.example.zone", ZONE),
+    ("zones/app.example.toml", POLICY),
+];
+
+const SERVER: &str = r#"
+[az.mumbai]
+location = [19.08, 72.88]
+
+[az.singapore]
+location = [1.35, 103.82]
+"#;
+
+const ZONE: &str = "\
+$TTL 1h
+@   IN SOA ns1 hostmaster 2026112401 2h 30m 2w 30
+    IN NS  ns1
+    IN NS  ns2
+ns1 IN A   192.0.2.53
+ns2 IN A   198.51.100.53
+";
+
+const POLICY: &str = r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#;
+
+const CASES: &[Case] = &[
+    (Code::Unreadable, &[("meridian.toml", ABSENT)]),
+    (Code::DuplicateOrigin, &[("zones/App.example.zone", ZONE)]),
+    (Code::BadFileName, &[("zones/app..example.zone", ZONE)]),
+    (Code::StrayFile, &[("zones/app.example.txt", "")]),
+    (Code::PolicyWithoutZone, &[("zones/ap.example.toml", "")]),
+    (
+        Code::NoZones,
+        &[
+            ("meridian.toml", ""),
+            ("zones/app.example.zone", ABSENT),
+            ("zones/app.example.toml", ABSENT),
+            ("zones/.hidden", ""),
+        ],
+    ),
+    (Code::NotUtf8, &[("meridian.toml", LATIN_1)]),
+    (Code::Syntax, &[("meridian.toml", "[server]\nzones = zones\n\n[log\nlevel = \"info\"\n")]),
+    (
+        Code::UnknownKey,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+intervall = "2s"
+startup_wait = "3s"
+retries = 3
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+
+[pools.api]
+"#,
+        )],
+    ),
+    (
+        Code::MissingKey,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "https"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = [{ probe = "10.0.0.1:80" }]
+"#,
+        )],
+    ),
+    (
+        Code::WrongType,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+port = "80"
+interval = 2
+
+[pool.web]
+check = "web"
+ecs = "yes"
+endpoints.mumbai = "203.0.113.10"
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::OutOfRange,
+        &[(
+            "meridian.toml",
+            r#"
+[server]
+udp_payload = 400
+startup_wait = "1h"
+
+[az.mumbai]
+location = [72.88, 190.08]
+
+[az.singapore]
+location = [103.82, 1.35]
+bias = 0
+"#,
+        )],
+    ),
+    (
+        Code::BadValue,
+        &[(
+            "meridian.toml",
+            r#"
+[server]
+listen = ["0.0.0.0", "localhost:53"]
+ecs = ["192.0.2.1/24"]
+startup_wait = "3 sheep"
+
+[log]
+level = "warning"
+
+[az.mumbai]
+location = [19.08, 72.88]
+country = "India"
+
+[az.singapore]
+location = [1.35]
+country = "UK"
+"#,
+        )],
+    ),
+    (
+        Code::Duplicate,
+        &[
+            (
+                "meridian.toml",
+                r#"
+[server]
+listen = ["127.0.0.1:53", "[::1]:53", "127.0.0.1:53"]
+
+[az.mumbai]
+location = [19.08, 72.88]
+
+[az.singapore]
+location = [1.35, 103.82]
+"#,
+            ),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+order = ["mumbai", "singapore", "mumbai"]
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+            ),
+        ],
+    ),
+    (
+        Code::EmptyList,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+status = []
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = []
+"#,
+        )],
+    ),
+    (
+        Code::BadName,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web/1"
+
+[check.web]
+type = "http"
+
+[pool."web/1"]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::UnusedAz,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+"#,
+        )],
+    ),
+    (
+        Code::MisplacedCheckKey,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "tcp"
+port = 443
+path = "/healthz"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::SlowFastInterval,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+interval = "1s"
+fast_interval = "2s"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::NoAuthorities,
+        &[
+            ("zones/.authorities.pem", "to be filled in\n"),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+www = "web"
+
+[check.web]
+type = "https"
+host = "www.app.example"
+ca = ".authorities.pem"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+            ),
+        ],
+    ),
+    (
+        Code::UnusedCheck,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[check.api]
+type = "tcp"
+port = 8443
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::BadOwner,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+"a..b" = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::RepeatedOrigin,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+"www.app.example" = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::UnknownPool,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+api = "wbe"
+cdn = "static"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::UnusedPool,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::UnknownAz,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbia = ["203.0.113.10"]
+endpoints.tokyo = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::ForeignAz,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+order = ["mumbay", "singapore"]
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+
+[[pool.web.rules]]
+clients = ["country:JP"]
+prefer = ["tokyo"]
+"#,
+        )],
+    ),
+    (
+        Code::UnknownCheck,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+api = "api"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+
+[pool.api]
+check = "wbe"
+endpoints.mumbai = ["203.0.113.30"]
+"#,
+        )],
+    ),
+    (
+        Code::Unchecked,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[pool.web]
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::ProbeWithoutCheck,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[pool.web]
+endpoints.mumbai = [{ address = "203.0.113.10", probe = "10.0.0.1:8080" }]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::NoOrder,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+policy = "failover"
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::NoLocation,
+        &[("meridian.toml", "[az.mumbai]\nlocation = [19.08, 72.88]\n\n[az.singapore]\n")],
+    ),
+    (
+        Code::NoEndpoints,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+api = "api"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+
+[pool.api]
+check = "web"
+
+[pool.api.endpoints]
+"#,
+        )],
+    ),
+    (
+        Code::NoIpv4,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10", "2001:db8:1::10"]
+endpoints.singapore = ["2001:db8:2::10"]
+"#,
+        )],
+    ),
+    (
+        Code::NoIpv6,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10", "2001:db8:1::10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::RepeatedAddress,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20", "203.0.113.10"]
+"#,
+        )],
+    ),
+    (
+        Code::UnusableAddress,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10", "0.0.0.0"]
+endpoints.singapore = ["203.0.113.20", "224.0.0.1", { address = "203.0.113.21", probe = "[::ffff:10.0.0.1]:80" }]
+"#,
+        )],
+    ),
+    (
+        Code::MinTtlAboveTtl,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+ttl = "10s"
+min_ttl = "20s"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+];
