@@ -1,6 +1,5 @@
 //! Records to a zone: what is hidden is left out, sets are formed, and all is checked.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::span::Span;
@@ -22,8 +21,8 @@ pub(super) struct Builder<'a> {
     pub(super) faults: &'a mut Faults,
     /// By node: the delegation or DNAME above it, the nearest to the apex.
     hidden_by: Vec<u32>,
-    /// The nodes that NS records name.
-    pub(super) servers: HashSet<u32>,
+    /// By node: an NS record names it.
+    pub(super) servers: Vec<bool>,
     record_count: usize,
     name_count: usize,
 }
@@ -45,7 +44,7 @@ pub(super) fn build(
         bindings,
         faults,
         hidden_by: vec![],
-        servers: HashSet::new(),
+        servers: vec![],
         record_count: 0,
         name_count: 0,
     };
@@ -118,6 +117,7 @@ impl Builder<'_> {
     }
 
     fn mark_kinds(&mut self) {
+        self.servers = vec![false; self.draft.tree.nodes.len()];
         for record in self.records {
             let kind = &mut self.draft.tree.nodes[record.node as usize].kind;
             match record.rtype {
@@ -125,9 +125,10 @@ impl Builder<'_> {
                 RecordType::DNAME if *kind == Kind::Plain => *kind = Kind::Dname,
                 _ => {}
             }
-            if record.rtype == RecordType::NS {
-                let server = self.draft.tree.exact_folded(self.draft.rdata(record));
-                self.servers.extend(server.map(|server| server.index));
+            if record.rtype == RecordType::NS
+                && let Some(server) = self.draft.tree.exact_folded(self.draft.rdata(record))
+            {
+                self.servers[server.index as usize] = true;
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What the records of a zone, and its pools, must be to each other.
 
 use crate::span::Span;
+use crate::wire::name::MAX_NAME;
 use crate::wire::{Name, RecordType};
 
 use super::build::Builder;
@@ -46,16 +47,16 @@ pub(super) fn is_shown(builder: &mut Builder<'_>, set: &[Record]) -> bool {
         None if matches!(rtype, RecordType::NS | RecordType::DS) => return true,
         None => node,
     };
+    let is_below_dname = tree.row(above).kind == Kind::Dname;
+    let is_address = matches!(rtype, RecordType::A | RecordType::AAAA);
+    if is_address && !is_below_dname && builder.servers[node as usize] {
+        return true;
+    }
     let owner = tree.node(above).name();
-    let kind = match tree.row(above).kind {
-        Kind::Dname => FaultKind::BelowDname { rtype, owner },
-        Kind::Cut | Kind::Plain => {
-            let is_address = matches!(rtype, RecordType::A | RecordType::AAAA);
-            if is_address && builder.servers.contains(&node) {
-                return true;
-            }
-            FaultKind::Hidden { rtype, cut: owner }
-        }
+    let kind = if is_below_dname {
+        FaultKind::BelowDname { rtype, owner }
+    } else {
+        FaultKind::Hidden { rtype, cut: owner }
     };
     let by = first_of(builder, above);
     builder.faults.push_related(kind, span, by);
@@ -140,27 +141,26 @@ fn target_fault(builder: &Builder<'_>, record: &Record) -> Option<(FaultKind, Op
     if target == [0] || is_beside_cut || builder.hidden_by(record.node).is_some() {
         return None;
     }
-    let target = Name::from_wire(target).ok()?.to_lowercase();
-    if !tree.holds(target.as_wire()) {
-        return None;
-    }
+    let mut buffer = [0; MAX_NAME];
+    let wire = tree.fold(target, &mut buffer)?;
+    let target = || Name::from_wire(wire).expect("the data of a record was checked");
     let is_address =
         |node: Node<'_>| node.set(RecordType::A).is_some() || node.set(RecordType::AAAA).is_some();
-    let (is_alias, has_address) = match tree.find(target.as_wire()) {
+    let (is_alias, has_address) = match tree.find(wire) {
         Found::Exact(node) | Found::Wildcard { node, .. } => match node.binding() {
             Some(_) if rtype != RecordType::NS => return None,
-            Some(binding) => return Some((FaultKind::PoolIsNameServer(target), Some(binding))),
+            Some(binding) => return Some((FaultKind::PoolIsNameServer(target()), Some(binding))),
             None => (node.set(RecordType::CNAME).is_some(), is_address(node)),
         },
         Found::Dname(_) => (true, false),
         // Only a name server needs an address on this side of the delegation.
         Found::Delegation(_) if rtype != RecordType::NS => return None,
-        Found::Delegation(_) => (false, tree.exact(target.as_wire()).is_some_and(is_address)),
+        Found::Delegation(_) => (false, tree.exact(wire).is_some_and(is_address)),
         Found::NoName { .. } => (false, false),
     };
     match (is_alias, has_address) {
-        (true, _) => Some((FaultKind::TargetIsAlias { rtype, target }, None)),
-        (false, false) => Some((FaultKind::NoAddress { rtype, target }, None)),
+        (true, _) => Some((FaultKind::TargetIsAlias { rtype, target: target() }, None)),
+        (false, false) => Some((FaultKind::NoAddress { rtype, target: target() }, None)),
         (false, true) => None,
     }
 }

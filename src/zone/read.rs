@@ -10,7 +10,7 @@ use crate::wire::{Name, RecordType, name};
 use super::fault::{FaultKind, Faults};
 use super::rdata::{self, Context};
 use super::scan::{Entry, Form, Scanner, Word};
-use super::tree::{APEX, Full, Tree};
+use super::tree::{Full, Tree};
 use super::{Include, Source, field, svcb};
 
 /// What the files of a zone say, before it is checked.
@@ -194,23 +194,49 @@ impl Reader<'_> {
             return Ok(());
         }
         let head = self.read_head(place, &mut words, first.span);
-        let Some((rtype, type_span)) = head.rtype else { return Ok(()) };
+        match head.rtype {
+            Some((rtype, at)) => self.read_data(place, &head, rtype, first.span.to(at), words),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the data behind the type, at which `head_span` ends, and keeps the record.
+    fn read_data(
+        &mut self,
+        place: &mut Place<'_>,
+        head: &Head,
+        rtype: RecordType,
+        head_span: Span,
+        words: &[Word],
+    ) -> Result<(), Full> {
         let errors = self.faults.error_count();
         let start = self.draft.rdata.len();
-        self.read_rdata(place, rtype, type_span, words);
-        let last = words.last().map_or(type_span, |word| word.span);
-        let span = first.span.to(last);
-        let ttl =
-            if head.is_sound { self.effective_ttl(head.ttl, rtype, start, span) } else { None };
-        let Some(ttl) = ttl.filter(|_| self.faults.error_count() == errors) else {
-            self.draft.lost_soa |= rtype == RecordType::SOA;
-            self.draft.rdata.truncate(start);
+        let text = |word| place.scanner.text(word);
+        let context = Context { text: &text, origin: place.origin.as_wire() };
+        let rdata = &mut self.draft.rdata;
+        rdata::parse(rtype, words, head_span, &context, rdata, self.faults);
+        let span = words.last().map_or(head_span, |last| head_span.to(last.span));
+        let is_sound = head.is_sound && self.faults.error_count() == errors;
+        let ttl = if is_sound { self.effective_ttl(head.ttl, rtype, start, span) } else { None };
+        let Some(ttl) = ttl else {
+            self.lose(head.ttl, rtype, start);
             return Ok(());
         };
         if svcb::is_alias_with_parameters(rtype, &self.draft.rdata[start..]) {
             self.faults.push(FaultKind::AliasParameters(rtype), span);
         }
         self.keep(place, rtype, ttl, start, span)
+    }
+
+    /// Drops a record's data, but not what it means for those behind it.
+    fn lose(&mut self, ttl: Option<u32>, rtype: RecordType, start: usize) {
+        self.draft.rdata.truncate(start);
+        self.last_ttl = ttl.or(self.last_ttl);
+        if rtype == RecordType::SOA {
+            self.draft.lost_soa = true;
+            // Its minimum would have been the TTL of those that have none.
+            self.last_ttl = self.last_ttl.or(Some(0));
+        }
     }
 
     /// Keeps the record whose data begins at `start`, if its owner is known.
@@ -239,7 +265,6 @@ impl Reader<'_> {
         place.owner = Owner::Known(Some(node));
         let len = self.draft.rdata.len() - start;
         let start = u32::try_from(start).map_err(|_| Full)?;
-        debug_assert!(node != APEX || is_apex);
         // `rdata::parse` reports what does not fit.
         let len = u16::try_from(len).unwrap_or(u16::MAX);
         self.draft.records.push(Record { node, rtype, ttl, start, len, span });
@@ -310,12 +335,6 @@ impl Reader<'_> {
         };
         self.faults.push(kind, word.span);
         None
-    }
-
-    fn read_rdata(&mut self, place: &Place<'_>, rtype: RecordType, at: Span, words: &[Word]) {
-        let text = |word| place.scanner.text(word);
-        let context = Context { text: &text, origin: place.origin.as_wire() };
-        rdata::parse(rtype, words, at, &context, &mut self.draft.rdata, self.faults);
     }
 
     /// The TTL of a record whose data begins at `start`: its own, by `$TTL`, the last one given,

@@ -56,8 +56,7 @@ impl ZoneSet {
         let origins: IdVec<ZoneIndex, _> = origins.iter().map(Name::to_lowercase).collect();
         let (mut table, mut depths) = (Table::new(), 0);
         for (index, origin) in origins.iter() {
-            let hash_of = |index| table::hash(0, origins[ZoneIndex(index)].as_wire());
-            table.insert(index.0, hash_of);
+            table.insert(table::hash(0, origin.as_wire()), index.0);
             depths |= 1 << origin.label_count();
         }
         Self { origins, entries: entries.into_iter().collect(), table, depths }

@@ -146,11 +146,15 @@ impl Tree {
 
     /// The node of `name` in wire form and any case, if that is within the zone.
     pub(super) fn exact_folded(&self, name: &[u8]) -> Option<Node<'_>> {
-        let mut folded = [0; MAX_NAME];
-        let folded = folded.get_mut(..name.len())?;
+        self.exact(self.fold(name, &mut [0; MAX_NAME])?)
+    }
+
+    /// `name`, in wire form, in lower case, if it is within the zone.
+    pub(super) fn fold<'b>(&self, name: &[u8], buffer: &'b mut [u8; MAX_NAME]) -> Option<&'b [u8]> {
+        let folded = buffer.get_mut(..name.len())?;
         folded.copy_from_slice(name);
         folded.make_ascii_lowercase();
-        if self.holds(folded) { self.exact(folded) } else { None }
+        self.holds(folded).then_some(folded)
     }
 
     /// Whether `name`, in wire form and in any case, is the origin or below it.
@@ -186,7 +190,8 @@ impl Tree {
 
     /// The label of a node, behind its length octet.
     pub(super) fn label(&self, index: u32) -> &[u8] {
-        label_at(&self.labels, self.row(index).label)
+        let rest = &self.labels[self.row(index).label as usize..];
+        &rest[..=usize::from(rest[0])]
     }
 
     pub(super) fn parent(&self, index: u32) -> u32 {
@@ -217,6 +222,9 @@ impl Tree {
 
     fn add(&mut self, parent: u32, label: &[u8]) -> Result<u32, Full> {
         let index = u32::try_from(self.nodes.len()).map_err(|_| Full)?;
+        if index == u32::MAX {
+            return Err(Full);
+        }
         let start = u32::try_from(self.labels.len()).map_err(|_| Full)?;
         self.labels.extend_from_slice(label);
         self.nodes.push(NodeRow {
@@ -232,11 +240,7 @@ impl Tree {
         if label == b"\x01*" {
             self.nodes[parent as usize].wildcard = index;
         }
-        let Self { nodes, labels, table, .. } = self;
-        table.insert(index, |index| {
-            let row = &nodes[index as usize];
-            table::hash(row.parent, label_at(labels, row.label))
-        });
+        self.table.insert(table::hash(parent, label), index);
         Ok(index)
     }
 
@@ -246,11 +250,6 @@ impl Tree {
         let below = labels.count.saturating_sub(self.origin_labels);
         (0..below).rev().map(move |index| labels.label(index))
     }
-}
-
-fn label_at(labels: &[u8], start: u32) -> &[u8] {
-    let rest = &labels[start as usize..];
-    &rest[..=usize::from(rest[0])]
 }
 
 /// Where the labels of a name in wire form begin.

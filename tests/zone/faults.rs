@@ -76,8 +76,9 @@ fn faults_come_in_the_order_of_their_places() {
 
 #[test]
 fn a_fault_hides_none_behind_it_and_causes_no_other() {
-    // The SOA and the name server's address are there, though not as they should be.
-    let text = "$TTL 1h\n@ SOA a b 1 2h x 2w 30\n@ NS ns\nns A 192.0.2.256\nwww A 192.0.2\n";
+    // The SOA record, with its TTL for all, and the name server's address are there, though not as
+    // they should be.
+    let text = "@ SOA a b 1 2h x 2w 30\n@ NS ns\nns A 192.0.2.256\nwww A 192.0.2\n";
     let (_, faults) = read("example.", text.as_bytes(), &[]);
     let codes: Vec<_> = faults.iter().map(|fault| fault.kind.code()).collect();
     assert_eq!(codes, ["Z201", "Z201", "Z201"]);

@@ -7,6 +7,7 @@ mod laws;
 mod lookup;
 mod oracle;
 mod reading;
+mod set;
 
 use meridian::span::{FileId, Severity, Span};
 use meridian::wire::Name;
