@@ -27,11 +27,11 @@ pub(super) struct Builder<'a> {
     name_count: usize,
 }
 
-/// Checks `draft` and makes the zone of it. `end` is where faults of the whole zone point to.
+/// Checks `draft` and makes the zone of it. `place` is where faults of the whole zone point to.
 pub(super) fn build(
     mut draft: Draft,
     bindings: &[Binding],
-    end: Span,
+    place: Span,
     faults: &mut Faults,
 ) -> Option<Zone> {
     // What an unread record would have been is unknown, so what seems missing may not be.
@@ -50,7 +50,7 @@ pub(super) fn build(
     };
     let built = builder.bind().and_then(|()| builder.form_sets());
     if built.is_err() {
-        builder.faults.push(FaultKind::LargeZone, end);
+        builder.faults.push(FaultKind::LargeZone, place);
         return None;
     }
     check::pools(&mut builder);
@@ -59,10 +59,10 @@ pub(super) fn build(
     let (soa, has_ns) = (apex.set(RecordType::SOA).is_some(), apex.set(RecordType::NS).is_some());
     let origin = builder.draft.tree.origin().clone();
     if !soa && !builder.draft.lost_soa {
-        builder.faults.push(FaultKind::NoSoa(origin.clone()), end);
+        builder.faults.push(FaultKind::NoSoa(origin.clone()), place);
     }
     if !has_ns && is_whole {
-        builder.faults.push(FaultKind::NoApexNs(origin), end);
+        builder.faults.push(FaultKind::NoApexNs(origin), place);
     }
     if builder.faults.error_count() > 0 {
         return None;
@@ -102,7 +102,8 @@ impl Builder<'_> {
         self.find_hidden();
         let octets: usize =
             records.iter().map(|record| OWNER + FIXED + usize::from(record.len)).sum();
-        if u32::try_from(octets).is_err() {
+        // The SOA record follows once more, for negative answers.
+        if u32::try_from(octets + usize::from(u16::MAX)).is_err() {
             return Err(Full);
         }
         self.draft.tree.wire.reserve_exact(octets);

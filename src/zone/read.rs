@@ -49,7 +49,8 @@ pub(super) fn read(source: &Source<'_>, include: Include<'_>, faults: &mut Fault
         rdata: vec![],
         lost_soa: false,
     };
-    let mut reader = Reader { draft, include, faults, default_ttl: None, last_ttl: None };
+    let mut reader =
+        Reader { draft, include, faults, is_too_deep: false, default_ttl: None, last_ttl: None };
     let origin = source.origin.clone();
     if reader.read_file(source.file, source.text, origin, 0).is_err() {
         reader.faults.push(FaultKind::LargeZone, Span::new(source.file, 0, 0));
@@ -63,6 +64,9 @@ struct Reader<'a> {
     faults: &'a mut Faults,
     /// By `$TTL`, or by the SOA record where there is none.
     default_ttl: Option<u32>,
+    /// Files include each other without end, so no more are read: with two in each file, the
+    /// bound on depth alone would let 2^16 through.
+    is_too_deep: bool,
     /// The last that a record gave (RFC 1035 section 5.1).
     last_ttl: Option<u32>,
 }
@@ -161,7 +165,11 @@ impl Reader<'_> {
     }
 
     fn read_include(&mut self, place: &Place<'_>, path: Word, origin: Name) -> Result<(), Full> {
+        if self.is_too_deep {
+            return Ok(());
+        }
         if place.depth == MAX_DEPTH {
+            self.is_too_deep = true;
             self.faults.push(FaultKind::DeepInclude { limit: MAX_DEPTH }, path.span);
             return Ok(());
         }
