@@ -37,8 +37,6 @@ pub struct DatabaseInfo {
     pub built: Wall,
     /// How many distinct records it holds.
     pub records: usize,
-    /// How many networks have a record; IPv4 networks count once.
-    pub networks: usize,
 }
 
 /// Why bytes are not a database to place clients by.
@@ -79,9 +77,8 @@ impl Database {
         let metadata = reader.metadata().clone();
         let tree = Tree::new(&bytes, &metadata);
         let mut offsets = OffsetSet::new(bytes.len());
-        let (mut samples, mut networks) = (Vec::new(), 0);
-        tree.networks(|first, offset| {
-            networks += 1;
+        let mut samples = Vec::new();
+        tree.survey(|first, offset| {
             if offsets.insert(offset) {
                 samples.push((offset, first));
             }
@@ -108,7 +105,6 @@ impl Database {
             kind: metadata.database_type.clone(),
             built: Wall::from_epoch(Duration::from_secs(metadata.build_epoch)),
             records: records.len(),
-            networks,
         };
         Ok(Self { info, metadata, nodes: bytes, offsets, records })
     }
@@ -229,5 +225,146 @@ impl OffsetSet {
         let index = offset as usize / 64;
         let lower = self.words[index] & ((1 << (offset % 64)) - 1);
         Some((self.before[index] + lower.count_ones()) as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::{any, proptest};
+    use proptest::sample::Index;
+
+    const CITY: &[u8] = include_bytes!("../../tests/fixtures/mmdb/city.mmdb");
+    const COUNTRY: &[u8] = include_bytes!("../../tests/fixtures/mmdb/country.mmdb");
+    const UNKNOWN: &[u8] = include_bytes!("../../tests/fixtures/mmdb/unknown.mmdb");
+    const EMPTY: &[u8] = include_bytes!("../../tests/fixtures/mmdb/empty.mmdb");
+    const TANGLED: &[u8] = include_bytes!("../../tests/fixtures/mmdb/tangled.mmdb");
+
+    fn read(bytes: &[u8]) -> Result<Database, DatabaseError> {
+        Database::read("fixture".into(), bytes.to_vec())
+    }
+
+    fn record(bytes: &[u8], ip: &str) -> Record {
+        let reader = Reader::from_source(bytes).unwrap();
+        Record::decode(&reader.lookup(ip.parse().unwrap()).unwrap())
+    }
+
+    /// That every range has the record that a look-up of its first address finds.
+    fn assert_consistent(database: &Database, bytes: &[u8]) {
+        let reader = Reader::from_source(bytes).unwrap();
+        let check = |ip: IpAddr, record: Option<usize>| {
+            let found = reader.lookup(ip).unwrap();
+            let expected = found.has_data().then(|| Record::decode(&found));
+            assert_eq!(record.map(|record| database.records[record]), expected, "{ip}");
+        };
+        database.ipv4_ranges(|first, record| check(Ipv4Addr::from_bits(first).into(), record));
+        if reader.metadata().ip_version == 6 {
+            database.ipv6_ranges(|first, record| {
+                if !ALIASED.contains(&(first >> 32)) {
+                    check(Ipv6Addr::from_bits(u128::from(first) << 64).into(), record);
+                }
+            });
+        }
+    }
+
+    /// 2001::/32 and 2002::/32, where the fixture repeats the IPv4 tree.
+    const ALIASED: [u64; 2] = [0x2001_0000, 0x2002_0000];
+
+    #[test]
+    fn a_database_tells_what_it_is() {
+        assert_eq!(
+            *read(CITY).unwrap().info(),
+            DatabaseInfo {
+                name: "fixture".into(),
+                kind: "Fixture-City".into(),
+                built: Wall::from_epoch(Duration::from_secs(1_750_000_000)),
+                records: 11,
+            }
+        );
+    }
+
+    #[test]
+    fn every_record_size_and_address_family_is_read() {
+        for (bytes, record_size, ip_version) in [(CITY, 28, 6), (COUNTRY, 32, 4)] {
+            let database = read(bytes).unwrap();
+            assert_eq!(database.metadata.record_size, record_size);
+            assert_eq!(database.metadata.ip_version, ip_version);
+            assert_consistent(&database, bytes);
+        }
+    }
+
+    #[test]
+    fn aliases_of_the_ipv4_tree_have_no_records() {
+        let mut aliased = Vec::new();
+        read(CITY).unwrap().ipv6_ranges(|first, record| {
+            if ALIASED.contains(&(first >> 32)) {
+                aliased.push((first, record));
+            }
+        });
+        assert_eq!(aliased, [(0x2001 << 48, None), (0x2002 << 48, None)]);
+    }
+
+    #[test]
+    fn an_ipv4_database_knows_no_ipv6() {
+        let mut ranges = Vec::new();
+        read(COUNTRY).unwrap().ipv6_ranges(|first, record| ranges.push((first, record)));
+        assert_eq!(ranges, [(0, None)]);
+    }
+
+    #[test]
+    fn the_registered_country_stands_in_for_the_country() {
+        let record = record(CITY, "1.0.1.1");
+        assert_eq!(record.country, Country::from_code("CN"));
+        assert_eq!(record.continent, Some(Continent::Asia));
+        assert_eq!(record.point, None);
+    }
+
+    #[test]
+    fn a_field_of_another_type_is_not_there() {
+        let record = record(CITY, "8.0.0.1");
+        assert_eq!(record.country, None);
+        assert_eq!(record.continent, Some(Continent::NorthAmerica));
+    }
+
+    #[test]
+    fn databases_that_place_nobody_are_refused() {
+        assert_eq!(read(UNKNOWN).unwrap_err(), DatabaseError::NoKnownPath);
+        assert_eq!(read(EMPTY).unwrap_err(), DatabaseError::Empty);
+    }
+
+    #[test]
+    fn a_tangled_tree_is_refused_in_bounded_time() {
+        assert_eq!(read(TANGLED).unwrap_err(), DatabaseError::Tangled);
+    }
+
+    #[test]
+    fn other_files_are_refused() {
+        for bytes in [&b""[..], b"country,latitude\n", &[0; 4096]] {
+            assert!(matches!(read(bytes), Err(DatabaseError::Invalid(_))));
+        }
+    }
+
+    #[test]
+    fn a_file_cut_short_is_refused() {
+        for len in 0..CITY.len() {
+            assert!(matches!(read(&CITY[..len]), Err(DatabaseError::Invalid(_))), "{len}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_file_is_refused_or_read_as_it_is(
+            damage in proptest::collection::vec((any::<Index>(), any::<u8>()), 1..4),
+            fixture in 0..4_usize,
+        ) {
+            let mut bytes = [CITY, COUNTRY, UNKNOWN, TANGLED][fixture].to_vec();
+            for (index, octet) in damage {
+                let at = index.index(bytes.len());
+                bytes[at] = octet;
+            }
+            if let Ok(database) = read(&bytes) {
+                assert_consistent(&database, &bytes);
+            }
+        }
     }
 }

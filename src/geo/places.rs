@@ -146,6 +146,16 @@ impl Places {
         &self.ipv6
     }
 
+    /// As many places of which nothing is known, and the ranges where they are.
+    #[cfg(test)]
+    pub(super) fn of_ranges(places: u32, ipv4: &[(u32, PlaceId)], ipv6: &[(u64, PlaceId)]) -> Self {
+        let none = Self::none();
+        let ipv4 = none.ipv4.overlay(|put| ipv4.iter().for_each(|r| put(r.0, r.1)), Cell::with);
+        let ipv6 = none.ipv6.overlay(|put| ipv6.iter().for_each(|r| put(r.0, r.1)), Cell::with);
+        let places = (0..places).map(|_| Place::default()).collect();
+        Self { places, ipv4: Arc::new(ipv4), ipv6: Arc::new(ipv6), ..none }
+    }
+
     /// Adds what the database says where nothing is known yet.
     fn fill(&mut self, index: u16, database: &Database) {
         let mut filled = Filled::over(&self.places, database.records(), index);
@@ -282,4 +292,119 @@ fn ipv6_barriers() -> Vec<RangeInclusive<u64>> {
     barriers.push(SIX_TO_FOUR);
     barriers.sort_unstable_by_key(|range| *range.start());
     barriers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database(name: &str) -> Database {
+        let bytes: &[u8] = match name {
+            "city" => include_bytes!("../../tests/fixtures/mmdb/city.mmdb"),
+            _ => include_bytes!("../../tests/fixtures/mmdb/country.mmdb"),
+        };
+        Database::read(name.into(), bytes.to_vec()).unwrap()
+    }
+
+    fn places(names: &str) -> Places {
+        Places::build(&names.split_whitespace().map(database).collect::<Vec<_>>())
+    }
+
+    fn find(places: &Places, ip: &str) -> Place {
+        *places.place(places.find(ip.parse().unwrap()).place)
+    }
+
+    fn network(places: &Places, ip: &str) -> String {
+        places.find(ip.parse().unwrap()).network.to_string()
+    }
+
+    fn country(code: &str) -> Option<Country> {
+        Country::from_code(code)
+    }
+
+    #[test]
+    fn without_databases_nothing_is_known_of_anyone() {
+        let none = Places::none();
+        for ip in ["1.0.0.1", "10.0.0.1", "2400:1::1", "::1", "64:ff9b::1.0.0.1"] {
+            assert_eq!(find(&none, ip), Place::default(), "{ip}");
+        }
+    }
+
+    #[test]
+    fn coordinates_come_from_the_database() {
+        let sydney = find(&places("city"), "1.0.0.200");
+        assert_eq!(sydney.point, Point::new(-33.49, 143.21));
+        assert_eq!(sydney.point_source, Some(PointSource::Database(0)));
+        assert_eq!(sydney.country, country("AU"));
+        assert_eq!(sydney.continent, Some(Continent::Oceania));
+    }
+
+    #[test]
+    fn a_place_without_coordinates_is_at_its_countrys_point() {
+        let germany = find(&places("city"), "5.1.2.3");
+        assert_eq!(germany.point, country("DE").unwrap().point());
+        assert_eq!(germany.point_source, Some(PointSource::Country));
+        assert_eq!(germany.continent, Some(Continent::Europe));
+    }
+
+    #[test]
+    fn the_first_database_that_knows_a_field_decides_it() {
+        let both = places("country city");
+        let new_zealand = find(&both, "1.0.0.1");
+        assert_eq!(new_zealand.country, country("NZ"));
+        assert_eq!(new_zealand.point, Point::new(-33.49, 143.21));
+        assert_eq!(new_zealand.point_source, Some(PointSource::Database(1)));
+        assert_eq!(find(&places("city country"), "1.0.0.1").country, country("AU"));
+    }
+
+    #[test]
+    fn later_databases_fill_what_earlier_ones_lack() {
+        let both = places("city country");
+        let brazil = find(&both, "7.0.0.1");
+        assert_eq!(brazil.country, country("BR"));
+        assert_eq!(brazil.continent, Some(Continent::SouthAmerica));
+        assert_eq!(brazil.point_source, Some(PointSource::Database(0)));
+        assert_eq!(find(&both, "7.0.128.1").country, None);
+        assert_eq!(find(&both, "3.1.1.1").country, country("US"));
+        assert_eq!(find(&both, "2400:1::1").country, country("JP"));
+    }
+
+    #[test]
+    fn embedded_ipv4_is_where_the_ipv4_address_is() {
+        let places = places("city");
+        let expected = places.find("1.0.0.1".parse().unwrap()).place;
+        for ip in ["::ffff:1.0.0.1", "64:ff9b::1.0.0.1", "2002:100:1::1"] {
+            assert_eq!(places.find(ip.parse().unwrap()).place, expected, "{ip}");
+        }
+    }
+
+    #[test]
+    fn networks_are_as_wide_as_the_place_and_in_the_form_of_the_address() {
+        let places = places("city");
+        assert_eq!(network(&places, "1.0.0.77"), "1.0.0.0/24");
+        assert_eq!(network(&places, "2.0.3.4"), "2.0.0.0/17");
+        assert_eq!(network(&places, "::ffff:1.0.0.77"), "::ffff:1.0.0.0/120");
+        assert_eq!(network(&places, "2002:100:4d::1"), "2002:100::/40");
+        assert_eq!(network(&places, "2400:1:2::3"), "2400:1::/32");
+    }
+
+    #[test]
+    fn networks_end_at_barriers() {
+        let none = Places::none();
+        assert_eq!(network(&none, "9.255.255.255"), "8.0.0.0/7");
+        assert_eq!(network(&none, "10.1.2.3"), "10.0.0.0/8");
+        assert_eq!(network(&none, "2003::1"), "2003::/16");
+    }
+
+    #[test]
+    fn a_divided_64_counts_as_its_first_address() {
+        assert_eq!(find(&places("city"), "2a00:1:0:1:ffff::1").country, country("GB"));
+    }
+
+    #[test]
+    fn records_that_say_the_same_are_one_place() {
+        // Of eleven records one says nothing, as do the ranges without one, and one is behind the
+        // first address of its /64.
+        assert_eq!(places("city").places().len(), 10);
+    }
 }

@@ -50,26 +50,15 @@ impl<'a> Tree<'a> {
         self.node_count as usize * self.node_size()
     }
 
-    /// Visits the first address of each network that has a record, with the offset of the record in
-    /// the data section. The copies of the IPv4 tree that are only aliases of it are left out.
-    /// Refuses a tree that could not be walked in time proportional to its size.
-    pub(crate) fn networks(&self, mut visit: impl FnMut(u128, u32)) -> Result<(), TreeFault> {
-        let mut budget = u64::from(self.node_count) * VISITS_PER_NODE + SPARE_VISITS;
-        let mut stack = vec![(0, 0_u128, 0)];
-        while let Some((node, first, depth)) = stack.pop() {
-            budget = budget.checked_sub(1).ok_or(TreeFault::Tangled)?;
-            if let Some(offset) = self.offset(node) {
-                visit(first, offset);
-            } else if node < self.node_count && !self.is_alias(node, first, depth) {
-                if depth == self.address_bits {
-                    return Err(TreeFault::TooDeep);
-                }
-                let bit = 1 << (self.address_bits - 1 - depth);
-                stack.push((self.child(node, 1), first | bit, depth + 1));
-                stack.push((self.child(node, 0), first, depth + 1));
-            }
-        }
-        Ok(())
+    /// Visits the first address of some network of each record, with the offset of the record in the
+    /// data section; a record that several nodes lead to is visited several times. Refuses a tree
+    /// that could not be walked in time proportional to its size.
+    pub(crate) fn survey(&self, visit: impl FnMut(u128, u32)) -> Result<(), TreeFault> {
+        let leaves = vec![UNSEEN; self.node_count as usize];
+        let mut survey = Survey { tree: self, leaves, visit };
+        let leaves = survey.leaves(0, 0, 0)?;
+        let limit = self.node_count.saturating_mul(LEAVES_PER_NODE).saturating_add(SPARE_LEAVES);
+        if leaves > limit { Err(TreeFault::Tangled) } else { Ok(()) }
     }
 
     /// The ranges of IPv4 addresses in order, from 0 on: the first address and the offset of the
@@ -132,6 +121,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The left (0) or right (1) child of an inner node.
+    #[inline]
     fn child(&self, node: Node, side: usize) -> Node {
         let size = self.node_size();
         let bytes = &self.nodes[node as usize * size..][..size];
@@ -153,11 +143,53 @@ impl<'a> Tree<'a> {
 const ALIASES: [(u128, u8); 4] =
     [(0xffff << 32, 96), (0x0064_ff9b << 96, 96), (0x2001 << 112, 32), (0x2002 << 112, 16)];
 
-/// A tree without shared nodes takes 2; `maxminddb` itself verifies up to 6.
-const VISITS_PER_NODE: u64 = 8;
+/// A tree without shared nodes has 1; `maxminddb` itself verifies up to 3.
+const LEAVES_PER_NODE: u32 = 4;
 
 /// For small trees.
-const SPARE_VISITS: u64 = 4096;
+const SPARE_LEAVES: u32 = 4096;
 
 /// The zero bytes between the tree and the data section; offsets count from behind them.
 const SEPARATOR: u32 = 16;
+
+/// A walk that goes through each node once, though many paths may lead there.
+struct Survey<'a, F> {
+    tree: &'a Tree<'a>,
+    /// How many leaves are behind each node, on all paths; or [`UNSEEN`], or [`OPEN`].
+    leaves: Vec<u32>,
+    visit: F,
+}
+
+/// No path has led there yet.
+const UNSEEN: u32 = 0;
+
+/// On the path to the node at hand.
+const OPEN: u32 = u32::MAX;
+
+impl<F: FnMut(u128, u32)> Survey<'_, F> {
+    /// How many leaves are behind a node; as many as can be counted, where there are more.
+    fn leaves(&mut self, node: Node, first: u128, depth: u8) -> Result<u32, TreeFault> {
+        let tree = self.tree;
+        if node >= tree.node_count {
+            if let Some(offset) = tree.offset(node) {
+                (self.visit)(first, offset);
+            }
+            return Ok(1);
+        }
+        if tree.is_alias(node, first, depth) {
+            return Ok(1);
+        }
+        match self.leaves[node as usize] {
+            UNSEEN if depth < tree.address_bits => {}
+            UNSEEN | OPEN => return Err(TreeFault::TooDeep),
+            known => return Ok(known),
+        }
+        self.leaves[node as usize] = OPEN;
+        let bit = 1 << (tree.address_bits - 1 - depth);
+        let left = self.leaves(tree.child(node, 0), first, depth + 1)?;
+        let right = self.leaves(tree.child(node, 1), first | bit, depth + 1)?;
+        let leaves = left.saturating_add(right).min(OPEN - 1);
+        self.leaves[node as usize] = leaves;
+        Ok(leaves)
+    }
+}

@@ -228,10 +228,95 @@ fn lowest(word: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
+
     use super::*;
-    use proptest::prelude::{any, proptest};
+    use crate::geo::is_routable;
+
+    /// The keys of a window, of which every address is tried.
+    const WINDOW: u64 = 512;
+
+    /// The place outside of the window; the others are before it.
+    const OUTSIDE: u32 = 6;
+
+    /// Ranges of a window at `base` and of another place around it.
+    fn ranges(base: u64) -> impl Strategy<Value = Vec<(u64, PlaceId)>> {
+        let place = (0..OUTSIDE).prop_map(PlaceId);
+        proptest::collection::btree_map(0..WINDOW, place, 0..20).prop_map(move |inside| {
+            let mut ranges = vec![(0, PlaceId(OUTSIDE)), (base, PlaceId(0))];
+            ranges.extend(inside.into_iter().map(|(start, place)| (base + start, place)));
+            ranges.push((base + WINDOW, PlaceId(OUTSIDE)));
+            ranges
+        })
+    }
+
+    /// A base, the ranges there, and some keys.
+    fn windows(
+        bases: impl Strategy<Value = u64>,
+    ) -> impl Strategy<Value = (u64, Vec<(u64, PlaceId)>, Vec<u64>)> {
+        let keys = proptest::collection::vec(0..WINDOW, 16);
+        (bases, keys).prop_flat_map(|(base, keys)| (Just(base), ranges(base), Just(keys)))
+    }
+
+    /// A view in which pairs of places share a preference.
+    fn view(places: &Places) -> View {
+        let mut preferences = (0..=OUTSIDE as u16).map(|place| PreferenceId(place / 2));
+        View::build(places, |_| preferences.next().unwrap())
+    }
+
+    /// Tries every prefix around the address of `key`, with every address in it.
+    fn widest(view: &View, key: u64, width: u8, address: fn(u64) -> IpAddr) -> u8 {
+        let preference = view.find(address(key)).preference;
+        let is_one = |len: u8| {
+            let rest = (1_u128 << (width - len)) - 1;
+            // A wider block holds addresses outside of the window.
+            rest < u128::from(WINDOW)
+                && (key & !(rest as u64)..=key | rest as u64)
+                    .map(address)
+                    .all(|ip| is_routable(ip) && view.find(ip).preference == preference)
+        };
+        (0..=width).find(|len| is_one(*len)).unwrap_or(width)
+    }
+
+    fn ipv4(key: u64) -> IpAddr {
+        Ipv4Addr::from_bits(key as u32).into()
+    }
+
+    fn ipv6(key: u64) -> IpAddr {
+        Ipv6Addr::from_bits(u128::from(key) << 64 | 7).into()
+    }
 
     proptest! {
+        /// One of the windows is half a barrier.
+        #[test]
+        fn ipv4_scopes_are_the_widest(
+            (base, ranges, keys) in windows(prop_oneof![Just(0x0909_0800), Just(0xc000_0000)]),
+        ) {
+            let ranges: Vec<_> = ranges.iter().map(|(key, place)| (*key as u32, *place)).collect();
+            let view = view(&Places::of_ranges(OUTSIDE + 1, &ranges, &[(0, PlaceId(0))]));
+            for key in keys {
+                let ip = ipv4(base + key);
+                assert_eq!(view.find(ip).scope, widest(&view, base + key, 32, ipv4), "{ip}");
+            }
+        }
+
+        /// One of the windows ends at a barrier.
+        #[test]
+        fn ipv6_scopes_are_the_widest(
+            (base, ranges, keys) in windows(prop_oneof![
+                Just(0x2a00_0001_0000_0200),
+                Just((0x2001_0db8 << 32) - WINDOW),
+            ]),
+        ) {
+            let view = view(&Places::of_ranges(OUTSIDE + 1, &[(0, PlaceId(0))], &ranges));
+            for key in keys {
+                let ip = ipv6(base + key);
+                assert_eq!(view.find(ip).scope, widest(&view, base + key, 64, ipv6), "{ip}");
+            }
+        }
+
         #[test]
         fn runs_are_maximal(
             lengths in proptest::collection::vec(1..20_000_usize, 1..6),
@@ -240,15 +325,52 @@ mod tests {
             let items: Vec<_> =
                 (0..).zip(&lengths).flat_map(|(item, len)| vec![item % 2; *len]).collect();
             let runs = Runs::of(items.iter());
-            let (mut first, near) = (0, near % items.len());
+            let mut first = 0;
             for len in lengths {
                 let run = first..first + len;
-                let inside = run.start + near % len;
-                for index in [run.start, inside, run.end - 1] {
+                for index in [run.start, run.start + near % len, run.end - 1] {
                     assert_eq!(runs.around(index), run);
                 }
                 first = run.end;
             }
+        }
+    }
+
+    #[test]
+    fn addresses_in_barriers_have_a_scope_of_full_length() {
+        let ranges = [(0, PlaceId(0)), (0x0900_0000, PlaceId(2))];
+        let view = view(&Places::of_ranges(OUTSIDE + 1, &ranges, &[(0, PlaceId(4))]));
+        for (ip, preference, scope) in [
+            ("10.0.0.1", 1, 32),
+            ("::ffff:10.0.0.1", 1, 128),
+            ("64:ff9b::10.0.0.1", 1, 128),
+            ("2002:a00:1::1", 1, 48),
+            ("fd00::1", 2, 64),
+            ("::1", 2, 128),
+            ("64:ff9b::1:0:1", 2, 128),
+        ] {
+            let located = view.find(ip.parse().unwrap());
+            assert_eq!(located, Located { preference: PreferenceId(preference), scope }, "{ip}");
+        }
+    }
+
+    #[test]
+    fn the_scope_of_an_embedded_address_counts_from_the_front() {
+        let ranges = [(0, PlaceId(0)), (0x0900_0000, PlaceId(2))];
+        let view = view(&Places::of_ranges(OUTSIDE + 1, &ranges, &[(0, PlaceId(0))]));
+        let scope = |ip: &str| view.find(ip.parse().unwrap()).scope;
+        assert_eq!(scope("9.1.2.3"), 8);
+        assert_eq!(scope("::ffff:9.1.2.3"), 104);
+        assert_eq!(scope("64:ff9b::9.1.2.3"), 104);
+        assert_eq!(scope("2002:901:203::1"), 24);
+    }
+
+    #[test]
+    fn one_preference_for_everybody_has_scope_0() {
+        let ranges = [(0, PlaceId(0)), (0x0900_0000, PlaceId(1))];
+        let view = view(&Places::of_ranges(OUTSIDE + 1, &ranges, &[(0, PlaceId(0))]));
+        for ip in ["9.1.2.3", "10.0.0.1", "2a00::1", "fd00::1", "::1", "2002:901:203::1"] {
+            assert_eq!(view.find(ip.parse().unwrap()).scope, 0, "{ip}");
         }
     }
 }

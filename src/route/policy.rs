@@ -3,7 +3,7 @@
 
 use super::{Az, AzId, ClientSet, Policy, Preferences, Rule, ViewSpec};
 use crate::geo::{Place, Places, Point, PreferenceId, View};
-use crate::id::IdVec;
+use crate::id::{Id, IdVec};
 
 /// Azs in order, and what put them so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,26 +75,32 @@ impl Az {
 /// distance from the place only up to the third, second or first, or not at all: then clients at
 /// all places that the same rule matches, or none, have one order.
 pub fn compile(spec: &ViewSpec, azs: &IdVec<AzId, Az>, places: &Places) -> (View, Preferences) {
-    let (ids, preferences) = (0..=DEPTH)
-        .rev()
-        .find_map(|depth| intern_all(spec, depth, azs, places))
-        .expect("without distances there are fewer orders than pairs of country and continent");
+    let (ids, preferences) = intern(spec, azs, places, Preferences::MAX);
     let mut ids = ids.into_iter();
     let view = View::build(places, |_| ids.next().expect("there is one for each place"));
     (view, preferences)
 }
 
-/// The preference of each place, if there are not too many of them with this depth.
-fn intern_all(
+/// The preference of each place, with the greatest depth that makes no more than `limit`.
+fn intern(
     spec: &ViewSpec,
-    depth: usize,
     azs: &IdVec<AzId, Az>,
     places: &Places,
-) -> Option<(Vec<PreferenceId>, Preferences)> {
-    let mut preferences = Preferences::new();
-    let mut intern = |place| preferences.intern(&spec.order_to(depth, azs, place).azs);
-    let ids = places.places().values().map(&mut intern).collect::<Option<_>>()?;
-    Some((ids, preferences))
+    limit: usize,
+) -> (Vec<PreferenceId>, Preferences) {
+    let to_depth = |depth| {
+        let mut preferences = Preferences::new();
+        let intern = |place| {
+            let id = preferences.intern(&spec.order_to(depth, azs, place).azs)?;
+            (id.index() < limit).then_some(id)
+        };
+        let ids = places.places().values().map(intern).collect::<Option<_>>()?;
+        Some((ids, preferences))
+    };
+    (0..=DEPTH)
+        .rev()
+        .find_map(to_depth)
+        .expect("without distances there are fewer orders than pairs of country and continent")
 }
 
 /// `rest` by distance from `point`, and behind the first `depth` by distance from the first.
@@ -132,7 +138,7 @@ const DEPTH: usize = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geo::{Continent, Country};
+    use crate::geo::{Continent, Country, Database};
 
     const NAMES: [&str; 6] = ["dublin", "frankfurt", "mumbai", "ohio", "singapore", "tokyo"];
 
@@ -263,6 +269,36 @@ mod tests {
         let mut spec = nearest_first();
         spec.azs = ids("dublin tokyo");
         assert_eq!(names(&spec, &azs(), &place(DELHI.0, DELHI.1)), "tokyo dublin");
+    }
+
+    #[test]
+    fn fewer_azs_go_by_the_place_where_there_would_be_too_many_preferences() {
+        let places = Places::build(&[city()]);
+        let (ids, all) = intern(&nearest_first(), &azs(), &places, Preferences::MAX);
+        let (fewer_ids, fewer) = intern(&nearest_first(), &azs(), &places, all.len() - 1);
+        assert!(fewer.len() < all.len());
+        for (id, fewer_id) in ids.into_iter().zip(fewer_ids) {
+            assert_eq!(all.order(id).first(), fewer.order(fewer_id).first());
+        }
+        let (_, one) = intern(&nearest_first(), &azs(), &places, 1);
+        assert_eq!(one.len(), 1);
+    }
+
+    #[test]
+    fn a_compiled_view_leads_to_the_order_of_the_place() {
+        let places = Places::build(&[city()]);
+        let (view, preferences) = compile(&nearest_first(), &azs(), &places);
+        for ip in ["1.0.0.1", "2.0.1.1", "7.0.0.1", "9.0.0.1", "2400:1::1", "10.0.0.1"] {
+            let ip = ip.parse().unwrap();
+            let place = places.place(places.find(ip).place);
+            let order = preferences.order(view.find(ip).preference);
+            assert_eq!(order, nearest_first().order(&azs(), place).azs, "{ip}");
+        }
+    }
+
+    fn city() -> Database {
+        let bytes = include_bytes!("../../tests/fixtures/mmdb/city.mmdb");
+        Database::read("city".into(), bytes.to_vec()).unwrap()
     }
 
     #[test]
