@@ -7,6 +7,7 @@ pub mod database;
 pub mod places;
 pub mod point;
 mod ranges;
+mod runs;
 mod tree;
 pub mod view;
 

@@ -1,8 +1,8 @@
 //! The search tree of a MaxMind database: from each address range to the offset of its record.
 //!
-//! `maxminddb` reads everything else and looks single addresses up. Its own iterator is not used
-//! for two reasons: it runs for ever on a file whose nodes are shared so that 2^96 paths lead into
-//! the IPv4 tree, and going down no further than to the /64 is several times faster.
+//! `maxminddb` reads everything else and looks single addresses up. Its own iterator runs for ever
+//! on a file whose nodes are shared so that 2^96 paths lead into the IPv4 tree, and it goes on
+//! below the /64s.
 //! The format: <https://maxmind.github.io/MaxMind-DB/>, "Binary Search Tree Section".
 
 /// A node's number, or what a record of the tree holds in its place.
