@@ -32,8 +32,8 @@ fn build_places(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn compile_view_of_20_azs(bencher: Bencher<'_, '_>) {
-    let (azs, spec) = fleet();
-    bencher.bench_local(|| compile(black_box(&spec), &azs, &PLACES));
+    let ((azs, spec), places) = (fleet(), &*PLACES);
+    bencher.bench_local(|| compile(black_box(&spec), &azs, places));
 }
 
 #[divan::bench(sample_count = 20, sample_size = 1, counters = [ItemsCount::new(LOOKUPS)])]
