@@ -145,6 +145,40 @@ proptest! {
     }
 
     #[test]
+    fn what_changed_is_to_be_saved(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        let saved = |world: &World| Saved { written_at: Wall::default(), ..world.director.saved(world.now) };
+        let mut disk = saved(&world);
+        for step in steps {
+            if world.step(step).save {
+                disk = saved(&world);
+            }
+            assert_eq!(saved(&world), disk);
+        }
+    }
+
+    #[test]
+    fn held_azs_alone_have_a_saved_hold(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            drop(world.step(step));
+            let saved = world.director.saved(world.now);
+            for pool in &world.status().pools {
+                for az in &pool.azs {
+                    let until = match az.state {
+                        ShownAzState::Held { until } => Some(until),
+                        ShownAzState::Eligible
+                        | ShownAzState::UnderMinUp
+                        | ShownAzState::Down
+                        | ShownAzState::Awaited => None,
+                    };
+                    assert_eq!(saved.hold(&pool.name, &az.name), until);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_restart_goes_on_from_what_was_saved(start in topology(), steps in steps()) {
         let mut world = World::start(&start);
         for step in steps {

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use meridian::route::status::{ShownAzState, Status};
 use meridian::route::{Eligibility, Pool, PoolRoutes, RoutingTable, Topology};
 
 use crate::language::{Ask, Expectation, Expected, Story};
-use crate::world::{Record, preference};
+use crate::world::{Record, Served, preference};
 
 /// The lines that did not come true, and the transitions that no line expects.
 pub(crate) fn faults(story: &Story, phase: Duration, record: &Record) -> Vec<String> {
@@ -98,8 +97,6 @@ fn check(
         }
     }
 }
-
-type Served = (Arc<Topology>, Arc<RoutingTable>);
 
 /// What was served at any moment from one time to the other.
 fn served(record: &Record, from: Duration, to: Duration) -> Vec<Option<&Served>> {

@@ -9,7 +9,6 @@ use std::time::Duration;
 use meridian::geo::PreferenceId;
 use meridian::health::check::{Check, CheckKind};
 use meridian::health::{Cause, MonitorId, MonitorSpec, Outcome, Verdict};
-use meridian::id::IdVec;
 use meridian::route::status::Status;
 use meridian::route::{
     Az, Director, Effects, Endpoint, Event, Policy, Pool, PoolAz, Preferences, Routing,
@@ -23,13 +22,16 @@ use crate::language::{Action, Behaviour, Setting, Story, StoryPool};
 #[derive(Default)]
 pub(crate) struct Record {
     /// The tables that were served, from when on; `None` while sockets are closed.
-    pub(crate) tables: Vec<(Duration, Option<(Arc<Topology>, Arc<RoutingTable>)>)>,
+    pub(crate) tables: Vec<(Duration, Option<Served>)>,
     /// When a table was published.
     pub(crate) publications: Vec<Duration>,
     pub(crate) transitions: Vec<(Duration, Transition)>,
     /// What the director said at the times of the story's expectations.
     pub(crate) statuses: BTreeMap<Duration, Status>,
 }
+
+/// A table and the topology that its ids are of.
+pub(crate) type Served = (Arc<Topology>, Arc<RoutingTable>);
 
 /// Tells the story, with all that happens in it delayed by `phase`.
 pub(crate) fn run(story: &Story, phase: Duration) -> Record {
@@ -218,7 +220,7 @@ impl World<'_> {
             process.asked += 1;
         }
         process.each_monitor_has_one_probe_pending();
-        assert!(effects.wake.is_none_or(|wake| wake >= now.mono), "a wake in the past");
+        assert!(effects.wake.is_none_or(|wake| wake > now.mono), "a wake that does not pass");
         process.wake = effects.wake.map(|wake| process.began + wake.since_start());
         assert!(effects.ready || !process.ready, "ready, and then not");
         let opens = effects.ready && !process.ready;
