@@ -4,20 +4,24 @@
 pub mod director;
 pub mod eligibility;
 pub mod policy;
+pub mod event;
 #[cfg(test)]
 mod laws;
+mod pool_health;
 pub mod preference;
-pub mod publication;
-pub mod reload;
+mod publication;
+mod reload;
+mod routes;
 pub mod saved;
 pub mod status;
 pub mod table;
 pub mod topology;
 pub mod transition;
 
-pub use director::{Director, Effects, Event, ProbeAt, Routing};
+pub use director::Director;
 pub use eligibility::AzState;
 pub use policy::Order;
+pub use event::{Effects, Event, ProbeAt, Routing};
 pub use preference::Preferences;
 pub use saved::Saved;
 pub use status::{AzStatus, EndpointStatus, ShownAzState, Status};

@@ -9,11 +9,10 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::director::{Director, Effects, Remembered, Routing, Watch};
 use super::eligibility::WhileUnknown;
-use super::{AzState, Pool, PoolAz, PoolId, Reason, Topology};
+use super::pool_health::{Remembered, Watches, assess};
+use super::{AzState, Director, Effects, Pool, PoolAz, PoolId, Reason, Routing, Topology};
 use crate::health::{Monitor, MonitorId, MonitorSpec};
-use crate::id::IdVec;
 use crate::time::Now;
 
 impl Director {
@@ -34,7 +33,7 @@ impl Director {
         let pools = {
             let remember =
                 |pool: &Pool, az: &PoolAz| self.remembered(&old, &topology, pool, az, now);
-            self.assess(&topology, &watches, remember, now)
+            assess(&topology, &watches, remember, now)
         };
         let was_eligible = self.eligibility_by_name();
         drop(old);
@@ -45,12 +44,7 @@ impl Director {
         effects.save = true;
     }
 
-    fn carried_watches(
-        &self,
-        old: &Names<'_>,
-        topology: &Topology,
-        now: Now,
-    ) -> IdVec<MonitorId, Watch> {
+    fn carried_watches(&self, old: &Names<'_>, topology: &Topology, now: Now) -> Watches {
         let changed = self.monitors_with_changed_check(old, topology);
         let watch = |(id, spec)| {
             if let Some(&same) = old.monitors.get(spec) {

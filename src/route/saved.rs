@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Director;
+use super::pool_health::Watch;
 use crate::health::{CheckKind, HealthState, MonitorSpec};
 use crate::time::{Now, Wall};
 
@@ -46,6 +48,33 @@ impl Saved {
     /// Until when an az of a pool is held.
     pub(crate) fn hold(&self, pool: &str, az: &str) -> Option<Wall> {
         self.holds.get(pool)?.get(az).copied()
+    }
+}
+
+impl Director {
+    /// What a restart can start from.
+    pub fn saved(&self, now: Now) -> Saved {
+        let topology = &self.routing.topology;
+        let known = |(spec, watch): (_, &Watch)| match watch.monitor.state() {
+            HealthState::Unknown => None,
+            state @ (HealthState::Up | HealthState::Down) => {
+                let since = watch.monitor.since();
+                Some((monitor_key(spec), SavedMonitor { state, since }))
+            }
+        };
+        let monitors = topology.monitors.values().zip(self.watches.values());
+        let mut saved = Saved {
+            written_at: now.wall,
+            monitors: monitors.filter_map(known).collect(),
+            holds: BTreeMap::new(),
+        };
+        for &(until, (pool, position)) in &self.holds {
+            let pool = &topology.pools[pool];
+            let az = &topology.azs[pool.azs[usize::from(position)].az];
+            let holds = saved.holds.entry(pool.name.clone()).or_default();
+            holds.insert(az.name.clone(), now.wall_at(until));
+        }
+        saved
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::eligibility::Counted;
+use super::pool_health::counted;
 use super::{AzState, Director};
 use crate::health::{HealthState, MonitorId, Setback};
 use crate::time::{Now, Wall};
@@ -113,7 +114,7 @@ impl Director {
                     endpoints: az
                         .endpoints
                         .iter()
-                        .zip(self.counted(az, health))
+                        .zip(counted(&self.watches, az, &health.while_unknown))
                         .map(|(endpoint, counted)| EndpointStatus {
                             address: endpoint.address,
                             counts_as_up: counted == Counted::Up,

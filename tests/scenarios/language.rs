@@ -47,6 +47,8 @@ use std::time::Duration;
 use meridian::health::{Cause, Thresholds};
 use meridian::route::{AllDown, FamilyDown, MinUp};
 
+use crate::words::Words;
+
 /// A whole story.
 #[derive(Clone, Debug)]
 pub(crate) struct Story {
@@ -493,102 +495,6 @@ fn pool(words: &mut Words) -> Result<StoryPool, String> {
         }
     }
     Ok(pool)
-}
-
-/// The words of a line; a text in quotes is one word.
-struct Words<'a> {
-    words: Vec<&'a str>,
-    next: usize,
-}
-
-impl<'a> Words<'a> {
-    fn of(line: &'a str) -> Result<Self, String> {
-        let mut words = Vec::new();
-        let mut rest = line.trim();
-        while !rest.is_empty() {
-            let end = match rest.strip_prefix('"') {
-                Some(quoted) => quoted.find('"').ok_or("a quote is not closed")? + 2,
-                None => rest.find(char::is_whitespace).unwrap_or(rest.len()),
-            };
-            words.push(&rest[..end]);
-            rest = rest[end..].trim_start();
-        }
-        Ok(Self { words, next: 0 })
-    }
-
-    fn peek(&self) -> Option<&'a str> {
-        self.words.get(self.next).copied()
-    }
-
-    fn next(&mut self) -> Result<&'a str, String> {
-        let word = self.peek().ok_or("something is missing at the end")?;
-        self.next += 1;
-        Ok(word)
-    }
-
-    fn take(&mut self, word: &str) -> bool {
-        let is_next = self.peek() == Some(word);
-        self.next += usize::from(is_next);
-        is_next
-    }
-
-    fn expect(&mut self, word: &str) -> Result<(), String> {
-        if self.take(word) { Ok(()) } else { Err(format!("{word:?} is missing")) }
-    }
-
-    fn rest(&mut self) -> Vec<String> {
-        let rest = self.words[self.next..].iter().map(|&word| word.to_owned()).collect();
-        self.next = self.words.len();
-        rest
-    }
-
-    fn end(&self) -> Result<(), String> {
-        self.peek().map_or(Ok(()), |word| Err(format!("{word:?} is too much")))
-    }
-
-    fn number<T: std::str::FromStr>(&mut self) -> Result<T, String> {
-        let word = self.next()?;
-        word.parse().map_err(|_| format!("{word:?} is not understood"))
-    }
-
-    fn one_of<T: Clone>(&mut self, choices: &[(&str, T)]) -> Result<T, String> {
-        let word = self.next()?;
-        let found = choices.iter().find(|(choice, _)| *choice == word);
-        found.map(|(_, value)| value.clone()).ok_or(format!("{word:?} is not understood"))
-    }
-
-    fn because(&mut self) -> Result<Option<String>, String> {
-        if !self.take("because") {
-            return Ok(None);
-        }
-        let word = self.next()?;
-        let text = word.strip_prefix('"').and_then(|word| word.strip_suffix('"'));
-        Ok(Some(text.ok_or("a reason stands in quotes")?.to_owned()))
-    }
-
-    fn duration(&mut self) -> Result<Duration, String> {
-        let word = self.next()?;
-        let error = || format!("{word:?} is no duration");
-        let mut rest = word;
-        let mut seconds = 0.0;
-        while !rest.is_empty() {
-            let unit_at = rest.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(error)?;
-            let number: f64 = rest[..unit_at].parse().map_err(|_| error())?;
-            let next = rest[unit_at..].trim_start_matches(|c: char| c.is_ascii_alphabetic());
-            let end = rest.len() - next.len();
-            seconds += number
-                * match &rest[unit_at..end] {
-                    "ms" => 0.001,
-                    "s" => 1.0,
-                    "m" => 60.0,
-                    "h" => 3600.0,
-                    _ => return Err(error()),
-                };
-            rest = next;
-        }
-        let micros = (seconds * 1e6).round();
-        Ok(Duration::from_micros(micros as u64))
-    }
 }
 
 #[cfg(test)]

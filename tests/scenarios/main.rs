@@ -6,6 +6,7 @@
 
 mod language;
 mod verdict;
+mod words;
 mod world;
 
 use std::path::Path;

@@ -1,0 +1,80 @@
+//! What the director is told, and what it wants done: the whole contract with whoever runs it.
+
+use std::sync::Arc;
+
+use super::{Preferences, RoutingTable, Topology, Transition, ViewId};
+use crate::health::{MonitorId, Outcome};
+use crate::id::IdVec;
+use crate::time::Monotonic;
+
+/// What routes are made from: the files, and the orders of azs that they and the databases give.
+#[derive(Clone, Debug)]
+pub struct Routing {
+    /// The files.
+    pub topology: Arc<Topology>,
+    /// The orders that each view can give.
+    pub preferences: IdVec<ViewId, Arc<Preferences>>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A probe ended.
+    Outcome {
+        /// The epoch of the [`Effects`] that asked for the probe: its monitor's id is of that
+        /// epoch. What comes from an earlier one is ignored.
+        epoch: u64,
+        /// What it found.
+        outcome: Outcome,
+    },
+    /// The time of [`Effects::wake`] has come.
+    Clock,
+    /// Files or databases changed.
+    Replace(Routing),
+}
+
+/// What is to be done about it.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct Effects {
+    /// Which topology the ids of `probes` are of. When it grows, every monitor's next probe is in
+    /// `probes`, and all that was asked for before is void, also what is under way.
+    pub epoch: u64,
+    /// The probes to make, one for each monitor that has none pending.
+    pub probes: Vec<ProbeAt>,
+    /// The routing table, if it changed.
+    pub routes: Option<Arc<RoutingTable>>,
+    /// The azs that became eligible or not.
+    pub transitions: Vec<Transition>,
+    /// When to come back with [`Event::Clock`]; in place of any earlier wake.
+    pub wake: Option<Monotonic>,
+    /// Whether [`saved`](super::Director::saved) differs from what was last saved, or that grows
+    /// old.
+    pub save: bool,
+    /// Whether every monitor is up or down, or `startup_wait` has passed: sockets may open. Once
+    /// true, it stays.
+    pub ready: bool,
+}
+
+/// A probe to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeAt {
+    /// Of what.
+    pub monitor: MonitorId,
+    /// When it starts; never before the `now` of the event that asked for it.
+    pub at: Monotonic,
+}
+
+impl Effects {
+    pub(super) fn none(epoch: u64) -> Self {
+        Self {
+            epoch,
+            probes: Vec::new(),
+            routes: None,
+            transitions: Vec::new(),
+            wake: None,
+            save: false,
+            ready: false,
+        }
+    }
+}
