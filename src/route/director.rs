@@ -99,7 +99,7 @@ impl Director {
             state: match saved.hold(&pool.name, &topology.azs[az.az].name) {
                 Some(until) => {
                     let left = until.saturating_since(now.wall).min(pool.hold);
-                    AzState::Held { until: now.mono + left }
+                    AzState::Held { until: now.mono + left, hold: pool.hold }
                 }
                 None => AzState::Awaited,
             },
@@ -218,7 +218,7 @@ impl Director {
         }
         effects.save = true;
         if before.is_eligible() != after.is_eligible() {
-            let (reason, first_failure) = self.reason(before, pool, trigger);
+            let (reason, first_failure) = self.reason(before, trigger);
             let transition = Transition { first_failure, ..self.transition(index, reason, now) };
             effects.transitions.push(transition);
         }
@@ -226,19 +226,15 @@ impl Director {
 
     /// Why an az that was in state `before` is eligible now or is not, and the first of the
     /// failures that led there.
-    fn reason(
-        &self,
-        before: AzState,
-        pool: &Pool,
-        trigger: Trigger<'_>,
-    ) -> (Reason, Option<Monotonic>) {
+    fn reason(&self, before: AzState, trigger: Trigger<'_>) -> (Reason, Option<Monotonic>) {
         match (before, trigger) {
-            (AzState::Held { .. }, _) | (_, Trigger::Deadline) => (Reason::Held(pool.hold), None),
+            (AzState::Held { hold, .. }, _) => (Reason::Held(hold), None),
             (_, Trigger::Result(monitor, Verdict::Failure(cause))) => {
                 let first_failure = self.watches[monitor].monitor.first_failure();
                 (Reason::Failed(cause.clone()), first_failure)
             }
-            (_, Trigger::Result(_, Verdict::Success | Verdict::NotProbed(_))) => (Reason::Up, None),
+            (_, Trigger::Result(_, Verdict::Success | Verdict::NotProbed(_)))
+            | (_, Trigger::Deadline) => (Reason::Up, None),
         }
     }
 

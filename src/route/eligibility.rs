@@ -28,6 +28,8 @@ pub enum AzState {
     Held {
         /// When it becomes eligible.
         until: Monotonic,
+        /// How long it will have been up by then.
+        hold: Duration,
     },
     /// Endpoints are up, but fewer than `min_up` or none of a family that it can't be without.
     UnderMinUp,
@@ -43,10 +45,12 @@ impl AzState {
         let lost = if judgement.is_alive { Self::UnderMinUp } else { Self::Down };
         match (judgement.verdict, self) {
             (LocalVerdict::Up, Self::Eligible | Self::Awaited) => Self::Eligible,
-            (LocalVerdict::Up, Self::Held { until }) if until <= now => Self::Eligible,
-            (LocalVerdict::Up, Self::Held { until }) => Self::Held { until },
+            (LocalVerdict::Up, Self::Held { until, .. }) if until <= now => Self::Eligible,
+            (LocalVerdict::Up, held @ Self::Held { .. }) => held,
             (LocalVerdict::Up, Self::UnderMinUp | Self::Down) if hold.is_zero() => Self::Eligible,
-            (LocalVerdict::Up, Self::UnderMinUp | Self::Down) => Self::Held { until: now + hold },
+            (LocalVerdict::Up, Self::UnderMinUp | Self::Down) => {
+                Self::Held { until: now + hold, hold }
+            }
             (LocalVerdict::Awaited, Self::Awaited) => Self::Awaited,
             (LocalVerdict::Awaited, Self::Eligible) if judgement.down == 0 => Self::Awaited,
             (LocalVerdict::Awaited, _) | (LocalVerdict::Down, _) => lost,
@@ -64,7 +68,7 @@ impl AzState {
     /// Until when it is held, if it is.
     pub fn held_until(self) -> Option<Monotonic> {
         match self {
-            Self::Held { until } => Some(until),
+            Self::Held { until, .. } => Some(until),
             Self::Eligible | Self::UnderMinUp | Self::Down | Self::Awaited => None,
         }
     }
@@ -328,7 +332,8 @@ mod tests {
         let lost = AzState::Eligible.next(&judged(&web, "-?"), web.hold, Monotonic::START);
         assert_eq!(lost, AzState::Down);
         let back = lost.next(&judged(&web, "-+"), web.hold, Monotonic::START);
-        assert_eq!(back, AzState::Held { until: Monotonic::START + web.hold });
+        let until = Monotonic::START + web.hold;
+        assert_eq!(back, AzState::Held { until, hold: web.hold });
     }
 
     #[test]
@@ -338,6 +343,6 @@ mod tests {
         let held = AzState::Down.next(&judged(&web, "+"), web.hold, at(0));
         let lost = held.next(&judged(&web, "-"), web.hold, at(30));
         let back = lost.next(&judged(&web, "+"), web.hold, at(31));
-        assert_eq!(back, AzState::Held { until: at(91) });
+        assert_eq!(back, AzState::Held { until: at(91), hold: web.hold });
     }
 }

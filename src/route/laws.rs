@@ -73,6 +73,24 @@ proptest! {
     }
 
     #[test]
+    fn other_orders_change_choices_and_no_probe(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            drop(world.step(step));
+        }
+        let Routing { topology, preferences } = world.director.routing.clone();
+        let reversed = |orders: &Arc<Preferences>| {
+            let orders = orders.iter().map(|(_, order)| order.iter().rev().copied().collect());
+            Arc::new(Preferences::from_iter(orders))
+        };
+        let preferences = preferences.values().map(reversed).collect();
+        let epoch = world.epoch;
+        let effects = world.apply(Event::Replace(Routing { topology, preferences }));
+        assert_eq!((effects.epoch, effects.probes, effects.transitions), (epoch, vec![], vec![]));
+        world.choices_are_as_recomputed();
+    }
+
+    #[test]
     fn a_wake_is_never_in_the_past_and_always_ends(start in topology(), steps in steps()) {
         let mut world = World::start(&start);
         for step in steps {

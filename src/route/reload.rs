@@ -111,7 +111,11 @@ impl Director {
         });
         let while_unknown = while_unknown.collect();
         let state = match health.state {
-            AzState::Held { until } => AzState::Held { until: until.min(now.mono + pool.hold) },
+            AzState::Held { until, hold } => {
+                let earlier = until.min(now.mono + pool.hold);
+                let hold = hold.saturating_sub(until.saturating_since(earlier));
+                AzState::Held { until: earlier, hold }
+            }
             state
             @ (AzState::Eligible | AzState::UnderMinUp | AzState::Down | AzState::Awaited) => state,
         };

@@ -145,7 +145,7 @@ impl Director {
 fn shown_state(state: AzState, now: Now) -> ShownAzState {
     match state {
         AzState::Eligible => ShownAzState::Eligible,
-        AzState::Held { until } => ShownAzState::Held { until: now.wall_at(until) },
+        AzState::Held { until, .. } => ShownAzState::Held { until: now.wall_at(until) },
         AzState::UnderMinUp => ShownAzState::UnderMinUp,
         AzState::Down => ShownAzState::Down,
         AzState::Awaited => ShownAzState::Awaited,

@@ -47,7 +47,7 @@ pub enum Reason {
     /// The failure that made an endpoint down.
     #[error("{0}")]
     Failed(Cause),
-    /// The az was up for the pool's `hold`.
+    /// The az was up for as long as it was held.
     #[error("up for {}", Seconds(*.0))]
     Held(Duration),
     /// An endpoint came up.
@@ -72,12 +72,13 @@ impl fmt::Display for Transition {
     }
 }
 
-/// A duration in seconds, with as many decimals as it has.
+/// A duration in seconds, to the tenth where it has one.
 struct Seconds(Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} s", self.0.as_secs_f64())
+        let tenths = (self.0.as_secs_f64() * 10.0).round() / 10.0;
+        write!(f, "{tenths} s")
     }
 }
 

@@ -42,6 +42,7 @@ stories! {
     all_down_closed
     all_down_open
     changed_check
+    changed_hold
     clean_loss
     could_not_probe
     flapping
