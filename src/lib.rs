@@ -5,6 +5,7 @@
 //! [`time`] and [`span`]; the core of [`wire`], [`zone`], [`geo`], [`health`], [`route`] and
 //! [`answer`], which knows no file, socket or clock; and the shell around it.
 
+pub mod answer;
 pub mod clock;
 pub mod config;
 pub mod diag;

@@ -3,10 +3,10 @@
 
 pub mod director;
 pub mod eligibility;
-pub mod policy;
 pub mod event;
 #[cfg(test)]
 mod laws;
+pub mod policy;
 mod pool_health;
 pub mod preference;
 mod publication;
@@ -20,8 +20,8 @@ pub mod transition;
 
 pub use director::Director;
 pub use eligibility::AzState;
-pub use policy::Order;
 pub use event::{Effects, Event, ProbeAt, Routing};
+pub use policy::Order;
 pub use preference::Preferences;
 pub use saved::Saved;
 pub use status::{AzStatus, EndpointStatus, ShownAzState, Status};

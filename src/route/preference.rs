@@ -55,3 +55,14 @@ impl Preferences {
         self.orders.iter().map(|(id, order)| (id, &**order))
     }
 }
+
+/// Interns each order; those beyond [`Preferences::MAX`] are left out.
+impl FromIterator<Box<[AzId]>> for Preferences {
+    fn from_iter<I: IntoIterator<Item = Box<[AzId]>>>(orders: I) -> Self {
+        let mut preferences = Self::new();
+        for order in orders {
+            preferences.intern(&order);
+        }
+        preferences
+    }
+}

@@ -40,6 +40,13 @@ pub struct AzStatus {
     pub endpoints: Vec<EndpointStatus>,
 }
 
+impl AzStatus {
+    /// Whether it may be given to clients.
+    pub fn is_eligible(&self) -> bool {
+        self.state == ShownAzState::Eligible
+    }
+}
+
 /// An [`AzState`] with its times on the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]

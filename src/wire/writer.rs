@@ -183,7 +183,7 @@ impl<'a> Writer<'a> {
         Ok(mark.len)
     }
 
-    /// Appends one record whose RDATA is `parts`, one after the other. Returns where RDATA begins.
+    /// Appends one record. Returns where its RDATA begins.
     pub fn put_record(
         &mut self,
         section: Section,
@@ -207,6 +207,21 @@ impl<'a> Writer<'a> {
             Ok(()) => {
                 self.count(section, 1);
                 Ok(self.len - rdata.len())
+            }
+            Err(full) => {
+                self.rewind(mark);
+                Err(full)
+            }
+        }
+    }
+
+    /// Appends one record that is ready from its TYPE on, behind `owner`, an uncompressed name.
+    pub fn put_body(&mut self, section: Section, owner: &[u8], body: &[u8]) -> Result<(), Full> {
+        let mark = self.mark();
+        match self.append(owner).and_then(|()| self.append(body)) {
+            Ok(()) => {
+                self.count(section, 1);
+                Ok(())
             }
             Err(full) => {
                 self.rewind(mark);

@@ -1,0 +1,342 @@
+//! Why a client gets the answer it gets: the same function that answers it, watched.
+//!
+//! The question is put to [`super::respond`] as a message, and the response is decoded with another
+//! library, so that what is explained is what is sent.
+
+use std::net::IpAddr;
+
+use hickory_proto::op::Message;
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+use serde::{Deserialize, Serialize};
+
+use crate::geo::{Place, PointSource};
+use crate::route::{self, AzState, ClientSet, Policy};
+use crate::wire::edns::OPTION_CLIENT_SUBNET;
+use crate::wire::{CLASS_IN, Name, NameError, RecordType};
+
+use super::respond::{Observer, Request, Transport, answer_observed};
+use super::snapshot::Snapshot;
+use super::steer::{ClientFrom, Steered};
+
+/// What is asked, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The name.
+    pub name: Name,
+    /// The type.
+    pub rtype: RecordType,
+    /// The client.
+    pub client: IpAddr,
+}
+
+/// Why text is no question.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QuestionError {
+    /// The name is none.
+    #[error("{0:?} is not a domain name: {1}")]
+    Name(String, NameError),
+    /// The type is none.
+    #[error("{0:?} is not a record type: use a mnemonic such as A or AAAA, or TYPEnnn")]
+    Type(String),
+}
+
+/// Where a client is sent, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The name that was asked for.
+    pub name: String,
+    /// The type.
+    #[serde(rename = "type")]
+    pub rtype: String,
+    /// Who asked.
+    pub client: IpAddr,
+    /// The generation that answered.
+    pub generation: u64,
+    /// The response code.
+    pub rcode: String,
+    /// How the az was chosen, where the name is steered.
+    pub steering: Option<Steering>,
+    /// The records of the answer section.
+    pub answer: Vec<String>,
+    /// The records of the authority section.
+    pub authority: Vec<String>,
+    /// SCOPE PREFIX-LENGTH (RFC 7871); `None` where Client Subnet is not honoured.
+    pub scope: Option<u8>,
+}
+
+/// How an az was chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Steering {
+    /// The pool's full name.
+    pub pool: String,
+    /// Its policy.
+    pub policy: String,
+    /// The address that decided, and what it was taken from.
+    pub decided_by: String,
+    /// Where that is.
+    pub place: ExplainedPlace,
+    /// The rule that matched.
+    pub rule: Option<ExplainedRule>,
+    /// The azs in the client's order.
+    pub azs: Vec<ExplainedAz>,
+    /// Which tier of azs answered: 1 eligible, 2 alive, 3 what `all_down` says.
+    pub tier: u8,
+    /// The TTL of the answer, in seconds.
+    pub ttl: u32,
+    /// Whether that is `min_ttl`, since something is moving.
+    pub ttl_is_short: bool,
+}
+
+/// Where a client is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExplainedPlace {
+    /// Latitude and longitude in degrees.
+    pub point: Option<(f64, f64)>,
+    /// What the point was taken from: a database, or the country.
+    pub point_from: Option<String>,
+    /// ISO 3166-1 code.
+    pub country: Option<String>,
+    /// Two-letter code.
+    pub continent: Option<String>,
+    /// The widest network around the client that the databases place the same.
+    pub network: String,
+}
+
+/// A rule that matched.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExplainedRule {
+    /// Its position among the pool's rules, from 1.
+    pub number: usize,
+    /// Whom it is for.
+    pub clients: Vec<String>,
+}
+
+/// An az in a client's order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExplainedAz {
+    /// Its name.
+    pub name: String,
+    /// Great-circle distance in kilometres, bias not applied; `None` without both places.
+    pub distance_km: Option<f64>,
+    /// What distances to it are multiplied by.
+    pub bias: f64,
+    /// Its state in the pool.
+    pub state: String,
+    /// Why it is in that state, where that is known.
+    pub cause: Option<String>,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+/// What came of an az.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It answers.
+    Chosen,
+    /// It comes before the chosen one and may not be given.
+    PassedOver,
+    /// It comes after the chosen one.
+    NotNeeded,
+}
+
+impl Question {
+    /// The question for `name`, absolute with or without its final dot, and a type's mnemonic.
+    pub fn from_text(name: &str, rtype: &str, client: IpAddr) -> Result<Self, QuestionError> {
+        let parsed = Name::from_text(name.as_bytes(), &Name::root())
+            .map_err(|error| QuestionError::Name(name.into(), error))?;
+        let rtype =
+            RecordType::from_text(rtype).ok_or_else(|| QuestionError::Type(rtype.into()))?;
+        Ok(Self { name: parsed, rtype, client })
+    }
+
+    /// The query that the client's resolver would send, with the whole address as Client Subnet.
+    fn message(&self) -> Vec<u8> {
+        let mut message = b"\0\0\0\0\0\x01\0\0\0\0\0\x01".to_vec();
+        message.extend_from_slice(self.name.as_wire());
+        message.extend_from_slice(&self.rtype.0.to_be_bytes());
+        message.extend_from_slice(&CLASS_IN.to_be_bytes());
+        let (family, address) = match self.client {
+            IpAddr::V4(address) => (1, address.octets().to_vec()),
+            IpAddr::V6(address) => (2, address.octets().to_vec()),
+        };
+        let len = address.len() as u8;
+        // The root, OPT, a payload of 65,535 octets, no extended code, version 0, no flags.
+        message.extend_from_slice(&[0, 0, 41, 0xff, 0xff, 0, 0, 0, 0, 0, len + 8]);
+        message.extend_from_slice(&[0, OPTION_CLIENT_SUBNET as u8, 0, len + 4]);
+        message.extend_from_slice(&[0, family, len * 8, 0]);
+        message.extend_from_slice(&address);
+        message
+    }
+}
+
+/// Explains the answer to `question`. `health` tells the causes of what is down, where it is known.
+pub fn explain(
+    snapshot: &Snapshot,
+    question: &Question,
+    health: Option<&route::Status>,
+) -> Explanation {
+    let message = question.message();
+    let request = Request { message: &message, peer: question.client, transport: Transport::Tcp };
+    let mut out = vec![0; usize::from(u16::MAX)];
+    let mut recorder = Recorder { steered: None };
+    let answer = answer_observed(snapshot, &request, &mut out, &mut recorder);
+    let response = out.get(..answer.len).and_then(|bytes| Message::from_vec(bytes).ok());
+    let records = |section: fn(&Message) -> &[hickory_proto::rr::Record]| {
+        let records = response.as_ref().map(section).unwrap_or_default();
+        records.iter().map(ToString::to_string).collect()
+    };
+    Explanation {
+        name: question.name.to_string(),
+        rtype: question.rtype.to_string(),
+        client: question.client,
+        generation: snapshot.generation.0,
+        rcode: answer.rcode.to_string(),
+        steering: recorder.steered.map(|steered| steering(snapshot, &steered, health)),
+        answer: records(|message| &message.answers),
+        authority: records(|message| &message.authorities),
+        scope: response.as_ref().and_then(scope),
+    }
+}
+
+fn scope(response: &Message) -> Option<u8> {
+    match response.edns.as_ref()?.option(EdnsCode::Subnet)? {
+        EdnsOption::Subnet(subnet) => Some(subnet.scope_prefix()),
+        _ => None,
+    }
+}
+
+/// Keeps what was decided.
+struct Recorder<'s> {
+    steered: Option<Steered<'s>>,
+}
+
+impl<'s> Observer<'s> for Recorder<'s> {
+    fn steered(&mut self, steered: &Steered<'s>) {
+        self.steered = Some(*steered);
+    }
+}
+
+fn steering(
+    snapshot: &Snapshot,
+    steered: &Steered<'_>,
+    health: Option<&route::Status>,
+) -> Steering {
+    let topology = &snapshot.routing.topology;
+    let pool = steered.pool;
+    let view = &topology.views[pool.view];
+    let found = snapshot.places.find(steered.client.address);
+    let place = snapshot.places.place(found.place);
+    let rule = view.order(&topology.azs, place).rule;
+    Steering {
+        pool: pool.name.clone(),
+        policy: match view.policy {
+            Policy::Nearest { .. } => "nearest",
+            Policy::Failover { .. } => "failover",
+        }
+        .into(),
+        decided_by: decided_by(steered),
+        place: explained_place(snapshot, place, found.network.to_string()),
+        rule: rule.map(|index| ExplainedRule {
+            number: index + 1,
+            clients: view.rules[index].clients.iter().map(ClientSet::to_string).collect(),
+        }),
+        azs: explained_azs(snapshot, steered, place, health),
+        tier: steered.choice.tier as u8,
+        ttl: steered.ttl,
+        ttl_is_short: steered.choice.short_ttl,
+    }
+}
+
+fn decided_by(steered: &Steered<'_>) -> String {
+    let address = steered.client.address;
+    match steered.client.from {
+        ClientFrom::Subnet => format!("{address}, the client subnet"),
+        ClientFrom::Peer => format!("{address}, the peer"),
+        ClientFrom::PeerForUnroutable { .. } => {
+            format!("{address}, the peer, as the client subnet can't be routed")
+        }
+    }
+}
+
+fn explained_place(snapshot: &Snapshot, place: &Place, network: String) -> ExplainedPlace {
+    let Place { point, point_source, country, continent } = *place;
+    let point_from = point_source.map(|source| match source {
+        PointSource::Database(index) => snapshot
+            .places
+            .databases()
+            .get(usize::from(index))
+            .map_or_else(String::new, |database| database.name.clone()),
+        PointSource::Country => {
+            let name = country.and_then(|country| country.name()).unwrap_or_default();
+            format!("the point of {name}")
+        }
+    });
+    ExplainedPlace {
+        point: point.map(|point| (point.latitude(), point.longitude())),
+        point_from,
+        country: country.map(|country| country.to_string()),
+        continent: continent.map(|continent| continent.code().into()),
+        network,
+    }
+}
+
+/// The azs in the order that the answer went by, which is that of the interned preference.
+fn explained_azs(
+    snapshot: &Snapshot,
+    steered: &Steered<'_>,
+    place: &Place,
+    health: Option<&route::Status>,
+) -> Vec<ExplainedAz> {
+    let topology = &snapshot.routing.topology;
+    let pool = steered.pool;
+    let order = snapshot.routing.preferences[pool.view].order(steered.located.preference);
+    let routes = &snapshot.routes.pools[steered.pool_id];
+    let health = health.and_then(|health| health.pools.iter().find(|of| of.name == pool.name));
+    let mut chosen_seen = false;
+    let explained = order.iter().filter_map(|&az_id| {
+        let position = pool.azs.iter().position(|of| of.az == az_id)?;
+        let az = &topology.azs[az_id];
+        let chosen = steered.az_id == Some(az_id);
+        let verdict = match (chosen, chosen_seen) {
+            (true, _) => Verdict::Chosen,
+            (false, true) => Verdict::NotNeeded,
+            (false, false) => Verdict::PassedOver,
+        };
+        chosen_seen |= chosen;
+        let distance = place.point.zip(az.location).map(|(from, to)| from.distance_km(to));
+        let az_health = health.and_then(|pool| pool.azs.iter().find(|of| of.name == az.name));
+        Some(ExplainedAz {
+            name: az.name.clone(),
+            distance_km: distance,
+            bias: az.bias,
+            state: state(routes.azs[position].state).into(),
+            cause: az_health.and_then(cause),
+            verdict,
+        })
+    });
+    explained.collect()
+}
+
+fn state(state: AzState) -> &'static str {
+    match state {
+        AzState::Eligible => "eligible",
+        AzState::Held { .. } => "held",
+        AzState::UnderMinUp => "under min_up",
+        AzState::Down => "down",
+        AzState::Awaited => "awaiting its first probe",
+    }
+}
+
+/// The causes of the endpoints that are not up, each once.
+fn cause(az: &route::AzStatus) -> Option<String> {
+    let mut causes: Vec<&str> = az
+        .endpoints
+        .iter()
+        .filter(|endpoint| !endpoint.counts_as_up)
+        .filter_map(|endpoint| Some(&*endpoint.monitor.as_ref()?.last_failure.as_ref()?.cause))
+        .collect();
+    causes.sort_unstable();
+    causes.dedup();
+    (!causes.is_empty()).then(|| causes.join("; "))
+}

@@ -1,0 +1,11 @@
+//! From a query to its answer: the immutable snapshot, the one pure function behind every
+//! transport, and the explanation of what it decided. It knows no socket, file or clock.
+
+pub mod explain;
+pub mod respond;
+pub mod snapshot;
+mod steer;
+
+pub use explain::{Explanation, Question, QuestionError, explain};
+pub use respond::{Answer, Kind, Request, Transport, answer};
+pub use snapshot::{Answering, EcsTrust, Generation, Snapshot, Zones};

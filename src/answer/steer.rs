@@ -1,0 +1,97 @@
+//! Who asks, and which az is theirs: the path from an address to a choice.
+
+use std::net::IpAddr;
+
+use crate::geo::{Located, is_routable};
+use crate::route::{AzId, AzRoute, Choice, Pool, PoolId};
+use crate::wire::ClientSubnet;
+
+use super::snapshot::Snapshot;
+
+/// The address that decides, and where it came from (RFC 7871 section 7.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Client {
+    pub(super) address: IpAddr,
+    pub(super) from: ClientFrom,
+}
+
+/// What told the client's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientFrom {
+    /// The query's Client Subnet.
+    Subnet,
+    /// The peer, since there is no Client Subnet, it reveals nothing, or it is not honoured.
+    Peer,
+    /// The peer, since the Client Subnet, of this source length, can't be routed.
+    PeerForUnroutable { source: u8 },
+}
+
+impl Client {
+    /// The client of a query from `peer` for a name of `pool`, with the `subnet` that the server
+    /// honours.
+    pub(super) fn of(peer: IpAddr, subnet: Option<ClientSubnet<'_>>, pool: &Pool) -> Self {
+        let subnet = subnet.filter(|subnet| pool.ecs && subnet.source > 0);
+        match subnet.and_then(|subnet| Some((subnet.address?, subnet.source))) {
+            Some((address, _)) if is_routable(address) => {
+                Self { address, from: ClientFrom::Subnet }
+            }
+            Some((_, source)) => {
+                Self { address: peer, from: ClientFrom::PeerForUnroutable { source } }
+            }
+            None => Self { address: peer, from: ClientFrom::Peer },
+        }
+    }
+}
+
+/// What was decided for one client and pool.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Steered<'s> {
+    pub(super) pool_id: PoolId,
+    pub(super) pool: &'s Pool,
+    pub(super) client: Client,
+    pub(super) located: Located,
+    pub(super) choice: Choice,
+    /// The chosen az, with its addresses; `None` where no az may be given.
+    pub(super) az: Option<&'s AzRoute>,
+    /// Which az that is.
+    pub(super) az_id: Option<AzId>,
+    /// The TTL of what is answered, in seconds.
+    pub(super) ttl: u32,
+}
+
+impl<'s> Steered<'s> {
+    /// Decides.
+    pub(super) fn decide(
+        snapshot: &'s Snapshot,
+        pool_id: PoolId,
+        peer: IpAddr,
+        subnet: Option<ClientSubnet<'_>>,
+    ) -> Option<Self> {
+        let pool = snapshot.routing.topology.pools.get(pool_id)?;
+        let routes = snapshot.routes.pools.get(pool_id)?;
+        let client = Client::of(peer, subnet, pool);
+        let located = snapshot.views.get(pool.view)?.find(client.address);
+        let choice = routes.choice(located.preference);
+        let az = choice.az.map(usize::from);
+        let ttl = if choice.short_ttl { pool.min_ttl } else { pool.ttl };
+        Some(Self {
+            pool_id,
+            pool,
+            client,
+            located,
+            choice,
+            az: az.and_then(|index| routes.azs.get(index)),
+            az_id: az.and_then(|index| Some(pool.azs.get(index)?.az)),
+            ttl: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// SCOPE PREFIX-LENGTH of an answer that holds this decision.
+    pub(super) fn scope(&self) -> u8 {
+        match self.client.from {
+            ClientFrom::Subnet => self.located.scope,
+            ClientFrom::Peer => 0,
+            ClientFrom::PeerForUnroutable { source } => source,
+        }
+    }
+}
