@@ -14,6 +14,7 @@ pub mod health;
 pub mod id;
 pub mod probe;
 pub mod route;
+pub mod serve;
 pub mod span;
 pub mod store;
 pub mod systemd;

@@ -1,0 +1,21 @@
+//! The transports: sockets in, [`crate::answer::answer`] in the middle, sockets out. It knows no
+//! policy and no zone; it holds the shared snapshot and counts what was answered.
+
+pub mod listen;
+pub mod tally;
+pub mod tcp;
+pub mod udp;
+
+mod datagrams;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::answer::Snapshot;
+
+pub use listen::{ListenError, Listener, bind};
+pub use tally::{Tally, Totals};
+
+/// The current generation; control alone stores into it.
+pub type Shared = Arc<ArcSwap<Snapshot>>;

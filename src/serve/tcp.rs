@@ -1,0 +1,234 @@
+//! TCP (RFC 7766): each connection is a task that reads all that waits, answers every complete
+//! query in it into one buffer, and writes once.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, TcpListener as StdTcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use crate::answer::{Request, Transport, answer};
+
+use super::{Shared, Tally};
+
+/// What connections may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A connection is closed this long after its last complete query, however much of the next one
+    /// has come; a client that does not take its answers, as long after they were ready.
+    pub idle: Duration,
+    /// Connections in all.
+    pub connections: usize,
+    /// Connections of one client address.
+    pub per_client: usize,
+}
+
+/// Accepts on one listener until `stop` turns true, then lets connections finish what they sent.
+pub struct Acceptor {
+    /// The listener, in non-blocking mode.
+    pub listener: StdTcpListener,
+    /// Where the answers come from.
+    pub shared: Shared,
+    /// What is counted, by whichever thread of the runtime.
+    pub tally: Arc<Mutex<Arc<Tally>>>,
+    /// The bounds, shared by all listeners.
+    pub admission: Admission,
+    /// Turns true when the server drains.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Who is connected, over all listeners.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    limits: Limits,
+    clients: Arc<Mutex<Clients>>,
+}
+
+#[derive(Debug, Default)]
+struct Clients {
+    connections: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// A connection's place; given back when dropped.
+struct Place {
+    admission: Admission,
+    address: IpAddr,
+}
+
+/// Pending answers are written once they are this long, in octets.
+const FLUSH: usize = 64 * 1024;
+/// The first read buffer of a connection, in octets.
+const READ: usize = 2048;
+/// How long to wait when the process is out of descriptors.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+thread_local! {
+    /// Room for one response. Answering never waits, so one for each thread is enough.
+    static RESPONSE: RefCell<Box<[u8]>> = RefCell::new(vec![0; usize::from(u16::MAX)].into());
+}
+
+impl Admission {
+    /// Nobody is connected.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, clients: Arc::default() }
+    }
+
+    /// The connections now open.
+    pub fn connections(&self) -> usize {
+        self.lock().connections
+    }
+
+    fn admit(&self, address: IpAddr) -> Option<Place> {
+        let mut clients = self.lock();
+        if clients.connections >= self.limits.connections {
+            return None;
+        }
+        let own = clients.by_address.entry(address).or_default();
+        if *own >= self.limits.per_client {
+            return None;
+        }
+        *own += 1;
+        clients.connections += 1;
+        Some(Place { admission: self.clone(), address })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Clients> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut clients = self.admission.lock();
+        clients.connections -= 1;
+        if let Some(own) = clients.by_address.get_mut(&self.address) {
+            *own -= 1;
+            if *own == 0 {
+                clients.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+impl Acceptor {
+    /// Runs until stopped and drained. Must be called within a tokio runtime.
+    pub async fn run(mut self) -> io::Result<()> {
+        let listener = TcpListener::from_std(self.listener)?;
+        let stop = self.stop.clone();
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => {
+                        // One too many is closed at once, which tells its client to come back.
+                        let Some(place) = self.admission.admit(peer.ip().to_canonical()) else {
+                            continue;
+                        };
+                        let connection = Connection {
+                            stream,
+                            shared: self.shared.clone(),
+                            tally: self.tally.clone(),
+                            stop: stop.clone(),
+                            place,
+                        };
+                        connections.spawn(connection.run());
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "can't accept a TCP connection");
+                        tokio::time::sleep(BACK_OFF).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
+                () = stopped(&mut self.stop) => break,
+            }
+        }
+        drop(listener);
+        while connections.join_next().await.is_some() {}
+        Ok(())
+    }
+}
+
+/// A sender that is gone means stop as well.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+struct Connection {
+    stream: TcpStream,
+    shared: Shared,
+    tally: Arc<Mutex<Arc<Tally>>>,
+    stop: watch::Receiver<bool>,
+    place: Place,
+}
+
+impl Connection {
+    /// Serves until the client leaves, is idle for too long, or the server drains. Errors end the
+    /// connection and are nobody's news.
+    async fn run(mut self) {
+        let _ = self.stream.set_nodelay(true);
+        let idle = self.place.admission.limits.idle;
+        let mut input = Vec::with_capacity(READ);
+        let mut output = Vec::new();
+        let mut deadline = Instant::now() + idle;
+        loop {
+            let read = tokio::select! {
+                // What has arrived is answered before a drain ends the connection.
+                biased;
+                read = timeout_at(deadline, self.stream.read_buf(&mut input)) => read,
+                () = stopped(&mut self.stop) => break,
+            };
+            let Ok(Ok(1..)) = read else { break };
+            while let Some(used) = self.answer_waiting(&input, &mut output) {
+                input.drain(..used);
+                deadline = Instant::now() + idle;
+                let written = timeout_at(deadline, self.stream.write_all(&output)).await;
+                output.clear();
+                if !matches!(written, Ok(Ok(()))) {
+                    return;
+                }
+            }
+        }
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// Answers complete queries at the start of `input` into `output` until it is worth a write.
+    /// Returns how much of `input` they were; `None` if there was not one.
+    fn answer_waiting(&self, input: &[u8], output: &mut Vec<u8>) -> Option<usize> {
+        let snapshot = self.shared.load();
+        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rest = input;
+        while output.len() < FLUSH
+            && let Some((message, tail)) = take_message(rest)
+        {
+            rest = tail;
+            let request = Request { message, peer: self.place.address, transport: Transport::Tcp };
+            RESPONSE.with_borrow_mut(|response| {
+                let answered =
+                    catch_unwind(AssertUnwindSafe(|| answer(&snapshot, &request, response)));
+                let Ok(answer) = answered else { return tally.count_panic() };
+                tally.count(&answer);
+                if let Some(written @ [_, ..]) = response.get(..answer.len) {
+                    output.extend_from_slice(&(written.len() as u16).to_be_bytes());
+                    output.extend_from_slice(written);
+                }
+            });
+        }
+        let used = input.len() - rest.len();
+        (used > 0).then_some(used)
+    }
+}
+
+/// One message with its length before it (RFC 1035 section 4.2.2), and what follows.
+fn take_message(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = input.split_first_chunk::<2>()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))
+}

@@ -1,0 +1,115 @@
+//! UDP: one thread for each socket, a batch of datagrams for each system call, one look at the
+//! shared snapshot for each batch.
+
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+
+use arc_swap::Cache;
+use nix::sys::socket::{Shutdown, shutdown};
+use std::os::fd::AsRawFd;
+
+use crate::answer::{Answer, Request, Transport, answer};
+
+use super::datagrams::Batch;
+use super::{Shared, Tally};
+
+/// A running worker.
+#[derive(Debug)]
+pub struct Worker {
+    socket: Arc<UdpSocket>,
+    stop: Arc<AtomicBool>,
+    beats: Arc<AtomicU64>,
+    thread: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts a worker on `socket`. `seen` gets each datagram with its answer, after the response
+    /// was written and before it is sent: what a proof records; `|_, _| ()` costs nothing.
+    pub fn spawn(
+        socket: UdpSocket,
+        shared: Shared,
+        tally: Arc<Tally>,
+        seen: impl FnMut(&[u8], &Answer) + Send + 'static,
+    ) -> io::Result<Self> {
+        let socket = Arc::new(socket);
+        let stop = Arc::new(AtomicBool::new(false));
+        let beats = Arc::new(AtomicU64::new(0));
+        let thread = thread::Builder::new().name("udp".into()).spawn({
+            let (socket, stop, beats) = (socket.clone(), stop.clone(), beats.clone());
+            move || run(&socket, &shared, &tally, &stop, &beats, seen)
+        })?;
+        Ok(Self { socket, stop, beats, thread })
+    }
+
+    /// Counts rounds: one for each batch and at least one a second. A worker whose beats stand still
+    /// is stuck.
+    pub fn beats(&self) -> u64 {
+        self.beats.load(Ordering::Relaxed)
+    }
+
+    /// Answers what has arrived, then ends the worker.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        // Wakes the thread out of its wait; the error says that the socket has no peer.
+        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Read);
+        if self.thread.join().is_err() {
+            tracing::error!("a UDP worker had panicked");
+        }
+    }
+}
+
+fn run(
+    socket: &UdpSocket,
+    shared: &Shared,
+    tally: &Tally,
+    stop: &AtomicBool,
+    beats: &AtomicU64,
+    mut seen: impl FnMut(&[u8], &Answer),
+) {
+    let mut batch = Batch::new();
+    let mut cache = Cache::new(&**shared);
+    let mut failing = false;
+    loop {
+        beats.fetch_add(1, Ordering::Relaxed);
+        let stopping = stop.load(Ordering::Acquire);
+        let received = match batch.receive(socket.as_fd()) {
+            Ok(received) => {
+                failing = false;
+                received
+            }
+            Err(error) => {
+                if !is_lull(&error) && !std::mem::replace(&mut failing, true) {
+                    tracing::error!(%error, "can't receive on a UDP socket");
+                }
+                0
+            }
+        };
+        // An idle worker too must let go of an old snapshot.
+        let snapshot = cache.load();
+        batch.answer(received, |message, peer, out| {
+            let request = Request { message, peer, transport: Transport::Udp };
+            let answered = catch_unwind(AssertUnwindSafe(|| answer(snapshot, &request, out)));
+            let Ok(answer) = answered else {
+                tally.count_panic();
+                return 0;
+            };
+            tally.count(&answer);
+            seen(message, &answer);
+            answer.len
+        });
+        tally.count_unsent(batch.send(socket.as_fd()));
+        if stopping && received == 0 {
+            return;
+        }
+    }
+}
+
+/// Nobody asked for a while, or a signal came.
+fn is_lull(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
