@@ -40,6 +40,12 @@ pub struct ConfiguredZone {
 }
 
 impl ConfiguredZone {
+    /// The names that its pools steer.
+    pub fn steered_names(&self) -> Vec<Name> {
+        let bindings = self.content.as_ref().map(|content| content.policy.bindings());
+        bindings.unwrap_or_default().into_iter().map(|binding| binding.owner).collect()
+    }
+
     /// Its data; `None` where its files are at fault and no earlier load had it: such a zone
     /// answers SERVFAIL.
     pub fn zone(&self) -> Option<&Arc<Zone>> {

@@ -41,6 +41,10 @@ pub enum Code {
     BadName,
     /// More azs than there are ids.
     TooManyAzs,
+    /// A GeoIP database can't be used.
+    BadDatabase,
+    /// A GeoIP database is older than the one in use.
+    OlderDatabase,
     /// An az is in no pool.
     UnusedAz,
     /// A key says nothing for a check of this type.
@@ -49,6 +53,10 @@ pub enum Code {
     SlowFastInterval,
     /// The authorities of a check hold no certificate.
     NoAuthorities,
+    /// What a check needs to probe an endpoint is not to be had.
+    Unprobeable,
+    /// The authorities of a check can't be read any more.
+    StaleAuthorities,
     /// No pool uses a check.
     UnusedCheck,
     /// An owner in `[names]` is no domain name.
@@ -91,7 +99,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 44] = [
         Self::Unreadable,
         Self::DuplicateOrigin,
         Self::BadFileName,
@@ -109,10 +117,14 @@ impl Code {
         Self::EmptyList,
         Self::BadName,
         Self::TooManyAzs,
+        Self::BadDatabase,
+        Self::OlderDatabase,
         Self::UnusedAz,
         Self::MisplacedCheckKey,
         Self::SlowFastInterval,
         Self::NoAuthorities,
+        Self::Unprobeable,
+        Self::StaleAuthorities,
         Self::UnusedCheck,
         Self::BadOwner,
         Self::RepeatedOrigin,
@@ -154,10 +166,14 @@ impl Code {
             Self::EmptyList => "config/empty-list",
             Self::BadName => "config/bad-name",
             Self::TooManyAzs => "az/too-many",
+            Self::BadDatabase => "geoip/bad-database",
+            Self::OlderDatabase => "geoip/older-database",
             Self::UnusedAz => "az/unused",
             Self::MisplacedCheckKey => "check/misplaced-key",
             Self::SlowFastInterval => "check/slow-fast-interval",
             Self::NoAuthorities => "check/no-authorities",
+            Self::Unprobeable => "check/unprobeable",
+            Self::StaleAuthorities => "check/stale-authorities",
             Self::UnusedCheck => "check/unused",
             Self::BadOwner => "names/bad-owner",
             Self::RepeatedOrigin => "names/repeated-origin",
@@ -186,6 +202,8 @@ impl Code {
             Self::StrayFile
             | Self::NoZones
             | Self::UnusedAz
+            | Self::OlderDatabase
+            | Self::StaleAuthorities
             | Self::UnusedCheck
             | Self::RepeatedOrigin
             | Self::UnusedPool
@@ -210,6 +228,8 @@ impl Code {
             | Self::MisplacedCheckKey
             | Self::SlowFastInterval
             | Self::NoAuthorities
+            | Self::BadDatabase
+            | Self::Unprobeable
             | Self::BadOwner
             | Self::UnknownPool
             | Self::UnknownAz
@@ -227,7 +247,7 @@ impl Code {
     }
 
     /// A fault of this kind that no line of a file is to blame for.
-    pub(super) fn fault(self, message: impl Into<String>) -> Diagnostic {
+    pub(crate) fn fault(self, message: impl Into<String>) -> Diagnostic {
         Diagnostic {
             code: self.text(),
             severity: self.severity(),

@@ -67,6 +67,24 @@ pub fn load(path: &Path, environment: &Environment) -> Load {
     Load { sources, diagnostics, server, zones }
 }
 
+/// Where commands reach a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlSocket {
+    /// The socket.
+    pub path: PathBuf,
+    /// Whether the configuration names it.
+    pub is_named: bool,
+}
+
+/// The control socket that `meridian.toml` at `path` says, whatever faults it has.
+pub fn control_socket(path: &Path, environment: &Environment) -> io::Result<ControlSocket> {
+    let text = std::fs::read(path)?;
+    let (server, _) = server(&text, FileId(0), directory_of(path), environment);
+    let default = super::server::server(b"", FileId(0), directory_of(path), environment).0;
+    let is_named = server.settings.control != default.settings.control;
+    Ok(ControlSocket { path: server.settings.control, is_named })
+}
+
 impl Load {
     /// Whether a file can't be used.
     pub fn has_errors(&self) -> bool {

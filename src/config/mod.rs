@@ -25,8 +25,8 @@ use std::path::PathBuf;
 
 pub use build::{Config, ConfiguredZone};
 pub use code::Code;
-pub use load::{Load, load};
-pub use settings::{EcsSources, LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
+pub use load::{ControlSocket, Load, control_socket, load};
+pub use settings::{LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
 
 /// What the service manager has prepared; from the environment, which is read by the caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

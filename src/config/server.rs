@@ -14,8 +14,9 @@ use ipnet::IpNet;
 use super::country;
 use super::key;
 use super::reader::{Faults, Placed, Table, Value, report_duplicates};
-use super::settings::{EcsSources, LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
+use super::settings::{LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
 use super::{Code, Environment};
+use crate::answer::EcsTrust;
 use crate::diag::Diagnostic;
 use crate::geo::{Country, Point};
 use crate::route::Az;
@@ -91,7 +92,7 @@ impl Reader<'_> {
                 control.unwrap_or_else(|| self.directory.to_owned()).join("control.sock")
             }),
             udp_payload: self.udp_payload(server),
-            ecs: ecs.unwrap_or(EcsSources::Everyone),
+            ecs: ecs.unwrap_or(EcsTrust::Everyone),
             startup_wait: self
                 .duration(server, "startup_wait", Duration::ZERO, MAX_STARTUP_WAIT)
                 .unwrap_or(Duration::from_secs(3)),
@@ -129,10 +130,10 @@ impl Reader<'_> {
         payload.and_then(|payload| payload.try_into().ok()).unwrap_or(1232)
     }
 
-    fn ecs(&mut self, value: Value<'_>) -> Option<EcsSources> {
+    fn ecs(&mut self, value: Value<'_>) -> Option<EcsTrust> {
         if value.is_boolean() {
             let everyone = value.boolean(self.faults)?;
-            return Some(if everyone { EcsSources::Everyone } else { EcsSources::Nobody });
+            return Some(if everyone { EcsTrust::Everyone } else { EcsTrust::Nobody });
         }
         if !value.is_array() {
             return value.wrong_type("true, false or a list of networks", self.faults);
@@ -157,7 +158,7 @@ impl Reader<'_> {
             }
         }
         report_duplicates(&networks, "the network", self.faults);
-        Some(EcsSources::Networks(networks.into_iter().map(|network| network.value).collect()))
+        Some(EcsTrust::From(networks.into_iter().map(|network| network.value).collect()))
     }
 
     fn tcp(&mut self, server: &Table<'_>) -> TcpSettings {
@@ -374,10 +375,10 @@ mod tests {
         let ecs = |value: &str| {
             settings(&format!("[server]\necs = {value}\n"), &Environment::default()).ecs
         };
-        assert_eq!(ecs("true"), EcsSources::Everyone);
-        assert_eq!(ecs("false"), EcsSources::Nobody);
+        assert_eq!(ecs("true"), EcsTrust::Everyone);
+        assert_eq!(ecs("false"), EcsTrust::Nobody);
         let networks = vec!["192.0.2.0/24".parse().unwrap()];
-        assert_eq!(ecs("[\"192.0.2.0/24\"]"), EcsSources::Networks(networks));
+        assert_eq!(ecs("[\"192.0.2.0/24\"]"), EcsTrust::From(networks));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
+use crate::answer::EcsTrust;
 
 /// How this server runs; docs/configuration.md tells what each key means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Settings {
     /// The most bytes of a UDP answer, 512 to 4,096.
     pub udp_payload: u16,
     /// Whose EDNS Client Subnet options are honoured.
-    pub ecs: EcsSources,
+    pub ecs: EcsTrust,
     /// How long sockets stay closed at most for monitors to become up or down.
     pub startup_wait: Duration,
     /// DNS over TCP.
@@ -38,15 +38,21 @@ pub struct Settings {
     pub outstanding_probes: usize,
 }
 
-/// Whose EDNS Client Subnet options (RFC 7871) are honoured; the others' are ignored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EcsSources {
-    /// Every resolver's.
-    Everyone,
-    /// No resolver's.
-    Nobody,
-    /// Those of resolvers in these networks.
-    Networks(Vec<IpNet>),
+impl Settings {
+    /// The keys that differ from those of `running` and are read only at a start.
+    pub fn restart_needed(&self, running: &Self) -> Vec<&'static str> {
+        let changed = [
+            ("`listen`", self.listen != running.listen),
+            ("`workers`", self.workers != running.workers),
+            ("`state`", self.state != running.state),
+            ("`control`", self.control != running.control),
+            ("`[server.tcp]`", self.tcp != running.tcp),
+            ("`[admin]`", self.admin != running.admin),
+            ("`[log]`", self.log != running.log),
+            ("`[probe]`", self.outstanding_probes != running.outstanding_probes),
+        ];
+        changed.into_iter().filter(|(_, is_changed)| *is_changed).map(|(key, _)| key).collect()
+    }
 }
 
 /// The bounds of DNS over TCP.
