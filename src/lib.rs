@@ -5,9 +5,11 @@
 //! [`time`] and [`span`]; the core of [`wire`], [`zone`], [`geo`], [`health`], [`route`] and
 //! [`answer`], which knows no file, socket or clock; and the shell around it.
 
+pub mod admin;
 pub mod answer;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod diag;
 pub mod geo;
 pub mod health;
@@ -18,6 +20,7 @@ pub mod serve;
 pub mod span;
 pub mod store;
 pub mod systemd;
+pub mod telemetry;
 pub mod time;
 pub mod wire;
 pub mod zone;

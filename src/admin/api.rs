@@ -1,0 +1,117 @@
+//! The routes.
+//!
+//! | method and path | answers with |
+//! | --- | --- |
+//! | `GET /v1/status` | [`crate::control::Status`] |
+//! | `GET /v1/explain?name=&client=&type=` | [`crate::answer::Explanation`] |
+//! | `POST /v1/reload` | [`crate::control::ReloadReport`]; 422 where something was refused |
+//! | `GET /metrics` | Prometheus text |
+//!
+//! Errors are `{ "error": "…" }`.
+
+use std::net::IpAddr;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::answer::{Explanation, Question, explain};
+use crate::control::{Handle, ReloadReport, Status, Stopped};
+use crate::serve::Totals;
+use crate::telemetry::metrics;
+
+/// What the routes need.
+#[derive(Clone)]
+struct Context {
+    control: Handle,
+    totals: Totals,
+}
+
+/// Everything: for the control socket, whose permissions say who may.
+pub fn full(control: Handle, totals: Totals) -> Router {
+    routes().route("/v1/reload", post(reload)).with_state(Context { control, totals })
+}
+
+/// What changes nothing: for anybody who reaches the address.
+pub fn read_only(control: Handle, totals: Totals) -> Router {
+    routes().with_state(Context { control, totals })
+}
+
+fn routes() -> Router<Context> {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/explain", get(explained))
+        .route("/metrics", get(scrape))
+        .fallback(async || Failure(StatusCode::NOT_FOUND, "no such path".into()))
+        .method_not_allowed_fallback(async || {
+            Failure(StatusCode::METHOD_NOT_ALLOWED, "no such method here".into())
+        })
+}
+
+async fn status(State(context): State<Context>) -> Result<Json<Status>, Failure> {
+    Ok(Json(context.control.status().await?))
+}
+
+#[derive(Debug, Deserialize)]
+struct ExplainQuery {
+    name: String,
+    client: IpAddr,
+    #[serde(rename = "type", default = "address")]
+    rtype: String,
+}
+
+fn address() -> String {
+    "A".into()
+}
+
+async fn explained(
+    State(context): State<Context>,
+    query: Result<Query<ExplainQuery>, QueryRejection>,
+) -> Result<Json<Explanation>, Failure> {
+    let Query(ExplainQuery { name, client, rtype }) = query?;
+    let question = Question::from_text(&name, &rtype, client)
+        .map_err(|error| Failure(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let health = context.control.status().await?.health;
+    Ok(Json(explain(&context.control.snapshot(), &question, Some(&health))))
+}
+
+async fn reload(
+    State(context): State<Context>,
+) -> Result<(StatusCode, Json<ReloadReport>), Failure> {
+    let report = context.control.reload().await?;
+    let status = if report.clean { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    Ok((status, Json(report)))
+}
+
+async fn scrape(State(context): State<Context>) -> Result<Response, Failure> {
+    let text = metrics::render(context.control.status().await?, context.totals);
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// An error as the API tells it.
+struct Failure(StatusCode, String);
+
+impl From<Stopped> for Failure {
+    fn from(stopped: Stopped) -> Self {
+        Self(StatusCode::SERVICE_UNAVAILABLE, stopped.to_string())
+    }
+}
+
+impl From<QueryRejection> for Failure {
+    fn from(rejection: QueryRejection) -> Self {
+        Self(StatusCode::BAD_REQUEST, rejection.body_text())
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let Self(status, error) = self;
+        (status, Json(json!({ "error": error }))).into_response()
+    }
+}

@@ -1,0 +1,79 @@
+//! The commands' side of the control socket.
+
+use std::io;
+use std::path::Path;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+/// Why a command got no answer from the server.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens.
+    #[error(
+        "can't reach the server at {socket}: {error}; is it running, and may you use its socket?"
+    )]
+    Unreachable {
+        /// The socket.
+        socket: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The server refused.
+    #[error("{0}")]
+    Refused(String),
+    /// The connection broke, or the server is of another version.
+    #[error("the server's answer can't be understood: {0}")]
+    Garbled(String),
+}
+
+/// Asks for `path` and reads the reply's JSON, if its status is a success or `also`.
+pub async fn ask<T: DeserializeOwned>(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    also: Option<StatusCode>,
+) -> Result<T, ClientError> {
+    let stream = UnixStream::connect(socket).await.map_err(|error| ClientError::Unreachable {
+        socket: socket.display().to_string(),
+        error,
+    })?;
+    let (status, body) = exchange(stream, method, path).await.map_err(garbled)?;
+    if status.is_success() || Some(status) == also {
+        return serde_json::from_slice(&body).map_err(garbled);
+    }
+    let error = serde_json::from_slice(&body).map(|ErrorBody { error }| error);
+    Err(ClientError::Refused(error.unwrap_or_else(|_| status.to_string())))
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: String,
+}
+
+fn garbled(error: impl std::fmt::Display) -> ClientError {
+    ClientError::Garbled(error.to_string())
+}
+
+async fn exchange(
+    stream: UnixStream,
+    method: Method,
+    path: &str,
+) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(hyper::header::HOST, "meridian")
+        .body(Empty::<Bytes>::new())?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    Ok((status, response.into_body().collect().await?.to_bytes()))
+}

@@ -1,0 +1,9 @@
+//! The HTTP API on the control socket, and its read-only part on `[admin] listen`. It asks
+//! control and formats; it holds no state.
+
+pub mod client;
+pub mod server;
+
+mod api;
+
+pub use api::{full, read_only};

@@ -1,0 +1,80 @@
+//! What the rest of the process holds of control: the current snapshot, and a way to ask.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::answer::Snapshot;
+use crate::serve::Shared;
+
+use super::{ReloadReport, Status};
+
+/// Asks the control task; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    shared: Shared,
+    commands: mpsc::Sender<Command>,
+    ready: watch::Receiver<bool>,
+}
+
+/// What control can be asked.
+#[derive(Debug)]
+pub(super) enum Command {
+    Status(oneshot::Sender<Status>),
+    Reload(oneshot::Sender<ReloadReport>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// The control task has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the server is stopping")]
+pub struct Stopped;
+
+impl Handle {
+    pub(super) fn new(
+        shared: Shared,
+        commands: mpsc::Sender<Command>,
+        ready: watch::Receiver<bool>,
+    ) -> Self {
+        Self { shared, commands, ready }
+    }
+
+    /// Where workers find the current generation.
+    pub fn shared(&self) -> Shared {
+        Arc::clone(&self.shared)
+    }
+
+    /// The current generation.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.load_full()
+    }
+
+    /// Waits until every endpoint has been judged, or `startup_wait` has passed.
+    pub async fn ready(&self) -> Result<(), Stopped> {
+        self.ready.clone().wait_for(|ready| *ready).await.map(|_| ()).map_err(|_| Stopped)
+    }
+
+    /// All that is known of pools, zones, databases and the last load.
+    pub async fn status(&self) -> Result<Status, Stopped> {
+        self.ask(Command::Status).await
+    }
+
+    /// Loads every file again, and tells what came of it once that has taken effect.
+    pub async fn reload(&self) -> Result<ReloadReport, Stopped> {
+        self.ask(Command::Reload).await
+    }
+
+    /// Ends the control task, its state saved.
+    pub async fn stop(&self) -> Result<(), Stopped> {
+        self.ask(Command::Stop).await
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+}

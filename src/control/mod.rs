@@ -1,0 +1,376 @@
+//! The single writer: every probe result, reload and deadline is an event to one task, which turns
+//! it into the next generation and publishes that with one atomic swap.
+//!
+//! Probes come from [`crate::probe`], decisions from [`crate::route::Director`], files from
+//! [`load`] on a thread of its own. What fails to load leaves the current generation serving and is
+//! told in the log, in `status` and to whoever asked. This task never waits for a disk.
+
+mod handle;
+pub mod load;
+mod saver;
+pub mod status;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep_until;
+
+use crate::answer::{Generation, Snapshot};
+use crate::clock::Clock;
+use crate::config::Environment;
+use crate::diag::Style;
+use crate::probe::{Driver, Observed, Prober};
+use crate::route::{Director, Effects, Eligibility, Event, Saved, Transition};
+use crate::serve::Shared;
+use crate::store::Store;
+use crate::time::{Monotonic, Now};
+
+pub use handle::{Handle, Stopped};
+pub use load::{Loaded, Report};
+pub use status::Status;
+
+use handle::Command;
+use saver::Saver;
+use status::{LoadStatus, TransitionCount};
+
+/// What came of a reload.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct ReloadReport {
+    /// Whether everything in the files took effect.
+    pub clean: bool,
+    /// The generation that the reload led to, or the one that it left serving.
+    pub generation: u64,
+    /// Every fault, rendered for people; empty for none.
+    pub faults: String,
+}
+
+/// The control task's state.
+pub struct Control {
+    path: PathBuf,
+    environment: Environment,
+    clock: Clock,
+    started: Now,
+    loaded: Arc<Loaded>,
+    director: Director,
+    driver: Driver,
+    saver: Option<Saver>,
+    shared: Shared,
+    published: Now,
+    /// Generations that a worker may still hold; freed here, never on a worker's time.
+    retired: Vec<Arc<Snapshot>>,
+    wake: Option<Monotonic>,
+    transitions: BTreeMap<(String, String), TransitionCount>,
+    load: LoadStatus,
+    ready: watch::Sender<bool>,
+    inbox: Inbox,
+    reloads: Reloads,
+}
+
+/// Where events come from.
+struct Inbox {
+    observed: mpsc::Receiver<Observed>,
+    commands: mpsc::Receiver<Command>,
+    loads: mpsc::Receiver<Result<Loaded, Report>>,
+    loaded: mpsc::Sender<Result<Loaded, Report>>,
+}
+
+/// Who waits for which reload.
+#[derive(Default)]
+struct Reloads {
+    /// For the one under way; `None`: none is.
+    running: Option<Vec<oneshot::Sender<ReloadReport>>>,
+    /// For the one after it: they asked after its files were read.
+    next: Vec<oneshot::Sender<ReloadReport>>,
+}
+
+/// Outcomes and commands that may wait for the task.
+const QUEUE: usize = 1024;
+/// How often retired generations are looked at, while there are any.
+const SWEEP: Duration = Duration::from_secs(1);
+
+impl Control {
+    /// Starts steering by what was `loaded` from `path`, and spawns the task on the current tokio
+    /// runtime.
+    pub fn spawn(
+        path: PathBuf,
+        environment: Environment,
+        loaded: Loaded,
+        store: Option<Store>,
+        prober: Prober,
+        clock: Clock,
+    ) -> std::io::Result<Handle> {
+        let now = clock.now();
+        let saved = store.as_ref().map(restore).unwrap_or_default();
+        let saver = store.map(Saver::spawn).transpose()?;
+        let seed = now.wall.since_epoch().as_nanos() as u64;
+        let wait = loaded.settings().startup_wait;
+        let (director, effects) = Director::start(loaded.routing.clone(), &saved, seed, wait, now);
+        let snapshot = loaded.snapshot(Generation(1), director.routes());
+        let shared: Shared = Arc::new(ArcSwap::from_pointee(snapshot));
+        let (observe, observed) = mpsc::channel(QUEUE);
+        let (command, commands) = mpsc::channel(QUEUE);
+        let (load_sender, loads) = mpsc::channel(1);
+        let (ready, is_ready) = watch::channel(false);
+        let handle = Handle::new(shared.clone(), command, is_ready);
+        let load = load_status(&loaded.report, now, 0, 0);
+        let mut control = Self {
+            path,
+            environment,
+            clock,
+            started: now,
+            loaded: Arc::new(loaded),
+            director,
+            driver: Driver::spawn(prober, clock, observe),
+            saver,
+            shared,
+            published: now,
+            retired: vec![],
+            wake: None,
+            transitions: BTreeMap::new(),
+            load,
+            ready,
+            inbox: Inbox { observed, commands, loads, loaded: load_sender },
+            reloads: Reloads::default(),
+        };
+        control.driver.replace(effects.epoch, control.loaded.probes.clone());
+        control.carry_out(effects, now);
+        tokio::spawn(control.run());
+        Ok(handle)
+    }
+
+    async fn run(mut self) {
+        let mut stopped = None;
+        while stopped.is_none() {
+            let deadline = self.deadline();
+            tokio::select! {
+                Some(observed) = self.inbox.observed.recv() => self.observe(observed),
+                Some(loaded) = self.inbox.loads.recv() => self.replace(loaded),
+                command = self.inbox.commands.recv() => match command {
+                    Some(Command::Status(reply)) => {
+                        let _ = reply.send(self.status());
+                    }
+                    Some(Command::Reload(reply)) => self.reload(reply),
+                    Some(Command::Stop(reply)) => stopped = Some(Some(reply)),
+                    None => stopped = Some(None),
+                },
+                () = sleep_until(deadline.into()) => self.tick(),
+            }
+        }
+        let now = self.clock.now();
+        if let Some(saver) = self.saver.take() {
+            saver.save(self.director.saved(now));
+            saver.finish();
+        }
+        if let Some(Some(reply)) = stopped {
+            let _ = reply.send(());
+        }
+    }
+
+    /// When to look up although nothing came.
+    fn deadline(&self) -> std::time::Instant {
+        let now = self.clock.now().mono;
+        let idle = if self.retired.is_empty() { IDLE } else { SWEEP };
+        let wake = self.wake.map_or(now + idle, |wake| wake.min(now + idle));
+        self.clock.instant(wake)
+    }
+
+    fn observe(&mut self, observed: Observed) {
+        let Observed { epoch, outcome } = observed;
+        self.apply(Event::Outcome { epoch, outcome });
+    }
+
+    fn tick(&mut self) {
+        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+        if self.wake.is_some_and(|wake| wake <= self.clock.now().mono) {
+            self.apply(Event::Clock);
+        }
+    }
+
+    fn apply(&mut self, event: Event) {
+        let now = self.clock.now();
+        let effects = self.director.apply(event, now);
+        self.carry_out(effects, now);
+    }
+
+    fn carry_out(&mut self, effects: Effects, now: Now) {
+        let Effects { epoch: _, probes, routes, transitions, wake, save, ready } = effects;
+        self.wake = wake;
+        if let Some(routes) = routes {
+            let current = self.shared.load();
+            let next = Snapshot { routes, generation: current.generation, ..(**current).clone() };
+            drop(current);
+            self.publish(next, now);
+        }
+        for transition in &transitions {
+            self.tell(transition);
+        }
+        if let (true, Some(saver)) = (save, &self.saver) {
+            saver.save(self.director.saved(now));
+        }
+        self.driver.schedule(probes.into_iter().map(|probe| (probe.monitor, probe.at)));
+        if ready {
+            self.ready.send_replace(true);
+        }
+    }
+
+    /// Makes `snapshot` the next generation.
+    fn publish(&mut self, mut snapshot: Snapshot, now: Now) {
+        snapshot.generation = Generation(snapshot.generation.0 + 1);
+        let before = self.shared.swap(Arc::new(snapshot));
+        self.retired.push(before);
+        self.published = now;
+    }
+
+    /// One line for each transition: which az, why, and how long it took.
+    fn tell(&mut self, transition: &Transition) {
+        let Transition { pool_name, az_name, to, .. } = transition;
+        let generation = self.shared.load().generation.0;
+        let key = (pool_name.clone(), az_name.clone());
+        let count = self.transitions.entry(key).or_insert_with(|| TransitionCount {
+            pool: pool_name.clone(),
+            az: az_name.clone(),
+            eligible: 0,
+            not_eligible: 0,
+        });
+        match to {
+            Eligibility::Eligible => {
+                count.eligible += 1;
+                tracing::info!(
+                    pool = pool_name,
+                    az = az_name,
+                    generation,
+                    "{az_name} is back in {pool_name}: {transition}"
+                );
+            }
+            Eligibility::NotEligible => {
+                count.not_eligible += 1;
+                tracing::warn!(
+                    pool = pool_name,
+                    az = az_name,
+                    generation,
+                    "{az_name} is out of {pool_name}: {transition}"
+                );
+            }
+        }
+    }
+
+    /// Begins to read all files, on a thread of its own, or lines up behind the reading under way.
+    fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
+        match &self.reloads.running {
+            Some(_) => self.reloads.next.push(reply),
+            None => self.begin_load(vec![reply]),
+        }
+    }
+
+    fn begin_load(&mut self, waiting: Vec<oneshot::Sender<ReloadReport>>) {
+        let (path, environment) = (self.path.clone(), self.environment.clone());
+        let (previous, done) = (self.loaded.clone(), self.inbox.loaded.clone());
+        self.reloads.running = Some(waiting);
+        let spawned = std::thread::Builder::new().name("load".into()).spawn(move || {
+            // Control has ended if nobody takes it.
+            let _ = done.blocking_send(load::load(&path, &environment, Some(&previous)));
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "can't start a thread to load the files");
+            self.reloads.running = None;
+        }
+    }
+
+    /// What was read takes effect, or is refused.
+    fn replace(&mut self, result: Result<Loaded, Report>) {
+        let now = self.clock.now();
+        let report = match result {
+            Ok(loaded) => self.take(loaded, now),
+            Err(report) => report,
+        };
+        let LoadStatus { succeeded, failed, .. } = self.load;
+        self.load = load_status(&report, now, succeeded, failed);
+        let generation = self.shared.load().generation.0;
+        for line in &self.load.errors {
+            tracing::error!("{line}");
+        }
+        if self.load.clean {
+            tracing::info!(generation, warnings = self.load.warnings, "reloaded");
+        } else {
+            tracing::error!(
+                generation,
+                errors = self.load.errors.len(),
+                "reloaded in part: what has errors stays as it was"
+            );
+        }
+        let told = ReloadReport {
+            clean: self.load.clean,
+            generation,
+            faults: report.render(Style::Plain),
+        };
+        for reply in self.reloads.running.take().unwrap_or_default() {
+            // Whoever asked may have left.
+            let _ = reply.send(told.clone());
+        }
+        if !self.reloads.next.is_empty() {
+            let waiting = std::mem::take(&mut self.reloads.next);
+            self.begin_load(waiting);
+        }
+    }
+
+    fn take(&mut self, loaded: Loaded, now: Now) -> Report {
+        for change in loaded.settings().restart_needed(self.loaded.settings()) {
+            tracing::warn!("{change} takes effect when the server is restarted");
+        }
+        let report = loaded.report.clone();
+        self.loaded = Arc::new(loaded);
+        let mut effects = self.director.apply(Event::Replace(self.loaded.routing.clone()), now);
+        self.driver.replace(effects.epoch, self.loaded.probes.clone());
+        // Zones and views belong to the new topology: one generation holds all of it.
+        let generation = self.shared.load().generation;
+        let routes = effects.routes.take().unwrap_or_else(|| self.director.routes());
+        self.publish(self.loaded.snapshot(generation, routes), now);
+        self.carry_out(effects, now);
+        report
+    }
+
+    fn status(&self) -> Status {
+        let now = self.clock.now();
+        Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            started_at: self.started.wall,
+            now: now.wall,
+            generation: self.shared.load().generation.0,
+            published_at: self.published.wall,
+            health: self.director.status(now),
+            transitions: self.transitions.values().cloned().collect(),
+            zones: self.loaded.zone_status(),
+            databases: self.loaded.database_status(),
+            load: self.load.clone(),
+        }
+    }
+}
+
+/// How often an idle task looks up.
+const IDLE: Duration = Duration::from_secs(60);
+
+fn load_status(report: &Report, now: Now, succeeded: u64, failed: u64) -> LoadStatus {
+    let clean = !report.has_errors();
+    LoadStatus {
+        at: now.wall,
+        clean,
+        errors: report.errors(),
+        warnings: report.warnings(),
+        succeeded: succeeded + u64::from(clean),
+        failed: failed + u64::from(!clean),
+    }
+}
+
+fn restore(store: &Store) -> Saved {
+    match store.load() {
+        Ok(saved) => saved.unwrap_or_default(),
+        Err(error) => {
+            tracing::warn!(%error, "can't read saved health; every endpoint starts unknown");
+            Saved::default()
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What `meridian status` and the metrics show.
+
+use serde::{Deserialize, Serialize};
+
+use crate::geo::DatabaseInfo;
+use crate::route;
+use crate::time::Wall;
+
+/// All that is known of the running server.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// The version of Meridian.
+    pub version: String,
+    /// When the process started.
+    pub started_at: Wall,
+    /// When this was asked.
+    pub now: Wall,
+    /// The current generation.
+    pub generation: u64,
+    /// When it was published.
+    pub published_at: Wall,
+    /// Pools, azs and endpoints.
+    pub health: route::Status,
+    /// How often azs became eligible or ceased to be, since the start.
+    pub transitions: Vec<TransitionCount>,
+    /// The zones, in canonical order of their origins.
+    pub zones: Vec<ZoneStatus>,
+    /// The databases in use.
+    pub databases: Vec<DatabaseStatus>,
+    /// The last load.
+    pub load: LoadStatus,
+}
+
+/// How often an az of a pool changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TransitionCount {
+    /// The pool's full name.
+    pub pool: String,
+    /// The az.
+    pub az: String,
+    /// How often it became eligible.
+    pub eligible: u64,
+    /// How often it ceased to be.
+    pub not_eligible: u64,
+}
+
+/// A zone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ZoneStatus {
+    /// Its origin.
+    pub origin: String,
+    /// Whether and what it serves.
+    pub standing: Standing,
+    /// The SOA's serial of what is served.
+    pub serial: Option<u32>,
+    /// Names with data.
+    pub names: usize,
+    /// Records.
+    pub records: usize,
+}
+
+/// Whether a zone serves what its files say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It does.
+    Current,
+    /// Its files have errors: what was served before goes on.
+    Kept,
+    /// Its files have errors and nothing was served before: SERVFAIL.
+    Broken,
+}
+
+/// A GeoIP database.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DatabaseStatus {
+    /// The file, as configured.
+    pub name: String,
+    /// What it calls itself.
+    pub kind: String,
+    /// When it was built.
+    pub built_at: Wall,
+    /// Distinct records.
+    pub records: usize,
+}
+
+/// What came of the last load, and of all.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LoadStatus {
+    /// When the files were last read.
+    pub at: Wall,
+    /// Whether everything in them took effect.
+    pub clean: bool,
+    /// The errors of the last load, a line each; what they concern is as it was before.
+    pub errors: Vec<String>,
+    /// How many warnings it had.
+    pub warnings: usize,
+    /// Loads since the start that took effect whole.
+    pub succeeded: u64,
+    /// Loads since the start of which something was refused.
+    pub failed: u64,
+}
+
+impl DatabaseStatus {
+    pub(super) fn of(info: &DatabaseInfo) -> Self {
+        let DatabaseInfo { name, kind, built, records } = info;
+        Self { name: name.clone(), kind: kind.clone(), built_at: *built, records: *records }
+    }
+}

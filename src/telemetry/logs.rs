@@ -1,0 +1,43 @@
+//! Log lines by `tracing`: text for people, JSON for machines, one line for each event and none
+//! for a query.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::{LogFormat, LogLevel, LogSettings};
+
+/// Starts logging to standard error for the whole process. A second call changes nothing.
+pub fn start(settings: LogSettings) {
+    let terminal = std::io::stderr().is_terminal();
+    let text = match settings.format {
+        LogFormat::Auto => terminal,
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+    };
+    let filter = EnvFilter::new(directive(settings.level));
+    let registry = tracing_subscriber::registry().with(filter);
+    // An error says that logging has already started.
+    let _ = if text {
+        let layer =
+            fmt::layer().with_writer(std::io::stderr).with_ansi(terminal).with_target(false);
+        registry.with(layer).try_init()
+    } else {
+        let layer = fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+        registry.with(layer).try_init()
+    };
+}
+
+/// Meridian's own lines of at least this importance.
+fn directive(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Error => "meridian=error",
+        LogLevel::Warn => "meridian=warn",
+        LogLevel::Info => "meridian=info",
+        LogLevel::Debug => "meridian=debug",
+        LogLevel::Trace => "meridian=trace",
+    }
+}

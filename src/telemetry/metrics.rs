@@ -1,0 +1,180 @@
+//! Metrics in Prometheus' text form (OpenMetrics 1.0), made from the status and the workers' tallies
+//! each time they are asked for: nothing is kept twice.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::answer::{Kind, Transport};
+use crate::control::Status;
+use crate::serve::Totals;
+use crate::wire::Rcode;
+
+/// Every metric's name, without the `_total` that counters get, and its help text.
+pub const METRICS: [(&str, &str); 15] = [
+    ("meridian_build_info", "The version that runs; always 1"),
+    ("meridian_start_timestamp_seconds", "When the process started"),
+    ("meridian_answers", "Messages by what kind of answer they got"),
+    ("meridian_responses", "Responses by response code"),
+    ("meridian_panics", "Messages that made the answering function panic"),
+    ("meridian_unsent", "Responses that the kernel refused to send"),
+    ("meridian_generation", "The number of the snapshot that serves"),
+    ("meridian_generation_timestamp_seconds", "When that snapshot was published"),
+    ("meridian_endpoint_up", "Whether an endpoint counts as up"),
+    ("meridian_az_eligible", "Whether an az may be given to a pool's clients"),
+    ("meridian_transitions", "Changes of an az's eligibility"),
+    ("meridian_zone_serial", "The SOA serial that a zone serves"),
+    ("meridian_loads", "Loads of the files, by whether all of them took effect"),
+    ("meridian_load_clean", "Whether everything in the files took effect at the last load"),
+    ("meridian_geoip_build_timestamp_seconds", "When a GeoIP database was built"),
+];
+
+/// All metrics as text.
+pub fn render(status: Status, totals: Totals) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Source { status, totals }));
+    let mut out = String::new();
+    // Writing to a string fails only if a collector does, which these do not.
+    let _ = text::encode(&mut out, &registry);
+    out
+}
+
+struct Source {
+    status: Status,
+    totals: Totals,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
+}
+
+impl Collector for Source {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Status { version, started_at, generation, published_at, .. } = &self.status;
+        let mut out = Out(&mut encoder);
+        out.gauges("meridian_build_info", [([("version", version.clone())], 1.0)])?;
+        out.gauges(
+            "meridian_start_timestamp_seconds",
+            [(NONE, started_at.since_epoch().as_secs_f64())],
+        )?;
+        self.traffic(&mut out)?;
+        out.gauges("meridian_generation", [(NONE, *generation as f64)])?;
+        out.gauges(
+            "meridian_generation_timestamp_seconds",
+            [(NONE, published_at.since_epoch().as_secs_f64())],
+        )?;
+        self.health(&mut out)?;
+        self.files(&mut out)
+    }
+}
+
+impl Source {
+    fn traffic(&self, out: &mut Out<'_, '_>) -> fmt::Result {
+        let sums =
+            [("udp", self.totals.sums(Transport::Udp)), ("tcp", self.totals.sums(Transport::Tcp))];
+        let by_kind = sums.iter().flat_map(|(transport, sums)| {
+            Kind::ALL.iter().zip(sums.kinds).map(move |((_, kind), count)| {
+                ([("transport", transport.to_string()), ("kind", kind.to_string())], count)
+            })
+        });
+        out.counters("meridian_answers", by_kind)?;
+        let by_rcode = sums.iter().flat_map(|(transport, sums)| {
+            Rcode::ALL.iter().zip(sums.rcodes).map(move |(rcode, count)| {
+                ([("transport", transport.to_string()), ("rcode", rcode.to_string())], count)
+            })
+        });
+        out.counters("meridian_responses", by_rcode)?;
+        let by_transport = |count: fn(&crate::serve::tally::Sums) -> u64| {
+            sums.iter().map(move |(name, sums)| ([("transport", name.to_string())], count(sums)))
+        };
+        out.counters("meridian_panics", by_transport(|sums| sums.panics))?;
+        out.counters("meridian_unsent", by_transport(|sums| sums.unsent))
+    }
+
+    fn health(&self, out: &mut Out<'_, '_>) -> fmt::Result {
+        let pools = &self.status.health.pools;
+        let azs = || pools.iter().flat_map(|pool| pool.azs.iter().map(move |az| (pool, az)));
+        let endpoints = azs().flat_map(|(pool, az)| {
+            az.endpoints.iter().map(move |endpoint| {
+                let labels = [
+                    ("pool", pool.name.clone()),
+                    ("az", az.name.clone()),
+                    ("address", endpoint.address.to_string()),
+                ];
+                (labels, f64::from(u8::from(endpoint.counts_as_up)))
+            })
+        });
+        out.gauges("meridian_endpoint_up", endpoints)?;
+        let eligible = azs().map(|(pool, az)| {
+            let labels = [("pool", pool.name.clone()), ("az", az.name.clone())];
+            (labels, f64::from(u8::from(az.is_eligible())))
+        });
+        out.gauges("meridian_az_eligible", eligible)?;
+        let transitions = self.status.transitions.iter().flat_map(|count| {
+            [("eligible", count.eligible), ("not_eligible", count.not_eligible)].map(|(to, n)| {
+                ([("pool", count.pool.clone()), ("az", count.az.clone()), ("to", to.into())], n)
+            })
+        });
+        out.counters("meridian_transitions", transitions)
+    }
+
+    fn files(&self, out: &mut Out<'_, '_>) -> fmt::Result {
+        let Status { zones, databases, load, .. } = &self.status;
+        let serials = zones
+            .iter()
+            .filter_map(|zone| Some(([("zone", zone.origin.clone())], f64::from(zone.serial?))));
+        out.gauges("meridian_zone_serial", serials)?;
+        let loads = [("clean", load.succeeded), ("refused", load.failed)];
+        let loads = loads.map(|(result, count)| ([("result", result.to_owned())], count));
+        out.counters("meridian_loads", loads)?;
+        out.gauges("meridian_load_clean", [(NONE, f64::from(u8::from(load.clean)))])?;
+        let built = databases.iter().map(|database| {
+            let at = database.built_at.since_epoch().as_secs_f64();
+            ([("database", database.name.clone())], at)
+        });
+        out.gauges("meridian_geoip_build_timestamp_seconds", built)
+    }
+}
+
+/// No labels.
+const NONE: [(&str, String); 0] = [];
+
+/// Writes one metric after the other.
+struct Out<'a, 'e>(&'a mut DescriptorEncoder<'e>);
+
+impl Out<'_, '_> {
+    fn gauges<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        values: impl IntoIterator<Item = (L, f64)>,
+    ) -> fmt::Result {
+        let mut metric = self.0.encode_descriptor(name, help(name), None, MetricType::Gauge)?;
+        for (labels, value) in values {
+            ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn counters<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        values: impl IntoIterator<Item = (L, u64)>,
+    ) -> fmt::Result {
+        let mut metric = self.0.encode_descriptor(name, help(name), None, MetricType::Counter)?;
+        for (labels, value) in values {
+            ConstCounter::new(value).encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+fn help(name: &str) -> &'static str {
+    METRICS.iter().find(|(of, _)| *of == name).map_or("", |(_, help)| help)
+}
