@@ -1,1 +1,7 @@
-fn main() {}
+//! The `meridian` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    meridian::cli::main()
+}

@@ -1,0 +1,173 @@
+//! A whole server in this process: files, control, workers, listeners and the API, started in the
+//! order in which they need each other and stopped in the reverse.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread::available_parallelism;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::admin::server::{self, ControlSocket};
+use crate::admin::{full, read_only};
+use crate::answer::Transport;
+use crate::clock::Clock;
+use crate::config::{Environment, Settings};
+use crate::control::{Control, Handle, Loaded, load};
+use crate::probe::Prober;
+use crate::serve::tcp::{Acceptor, Admission, Limits};
+use crate::serve::udp::Worker;
+use crate::serve::{Totals, bind};
+use crate::store::Store;
+use crate::telemetry::logs;
+
+use super::output::Failure;
+use super::socket::environment;
+use super::{Config, check};
+
+/// What a server is started with.
+pub(super) struct Options {
+    path: PathBuf,
+    environment: Environment,
+    pub(super) loaded: Loaded,
+    /// Where state is kept, if not where the configuration says.
+    pub(super) state: Option<PathBuf>,
+    /// More routes for the control socket.
+    pub(super) routes: Router,
+}
+
+/// A running server.
+pub(super) struct Daemon {
+    control: Handle,
+    settings: Settings,
+    workers: Vec<Worker>,
+    tasks: Vec<JoinHandle<io::Result<()>>>,
+    stop: watch::Sender<bool>,
+    admin: Vec<JoinHandle<io::Result<()>>>,
+    admin_stop: watch::Sender<bool>,
+}
+
+/// Threads for TCP, probes and the API.
+const RUNTIME_THREADS: usize = 2;
+
+/// The runtime for everything but UDP.
+pub(super) fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
+        .thread_name("runtime")
+        .enable_all()
+        .build()
+}
+
+impl Options {
+    /// Loads what `config` names, and shows the faults if nothing of it can be used.
+    pub(super) fn load(config: &Config) -> Result<Self, Failure> {
+        let (path, environment) = (config.path()?, environment());
+        let loaded = load::load(&path, &environment, None).map_err(|report| {
+            check::show(&report);
+            Failure::Shown
+        })?;
+        Ok(Self { path, environment, loaded, state: None, routes: Router::new() })
+    }
+}
+
+impl Daemon {
+    /// Probes until it is known who is up, then serves.
+    pub(super) async fn start(options: Options, clock: Clock) -> Result<Self, Failure> {
+        let Options { path, environment, loaded, state, routes } = options;
+        let settings = loaded.settings().clone();
+        logs::start(settings.log);
+        for line in loaded.report.errors() {
+            tracing::error!("{line}");
+        }
+        let state = state.unwrap_or_else(|| settings.state.clone());
+        let store = Store::open(&state).map_err(|error| {
+            Failure::new(format!("state directory {}: {error}", state.display()))
+        })?;
+        let prober = Prober::new(settings.outstanding_probes, clock);
+        let control = Control::spawn(path, environment, loaded, Some(store), prober, clock)?;
+        control.ready().await?;
+
+        let workers = settings.workers.or_else(|| available_parallelism().ok());
+        let listeners = bind(&settings.listen, workers.map_or(1, NonZeroUsize::get))?;
+        let totals = Totals::default();
+        let (admin_stop, admin_stopped) = watch::channel(false);
+        let mut admin = vec![];
+        let socket = ControlSocket::bind(&settings.control).map_err(|error| {
+            Failure::new(format!("control socket {}: {error}", settings.control.display()))
+        })?;
+        let routes = full(control.clone(), totals.clone()).merge(routes);
+        admin.push(tokio::spawn(socket.serve(routes, admin_stopped.clone())));
+        if let Some(address) = settings.admin {
+            let listener = TcpListener::bind(address)
+                .await
+                .map_err(|error| Failure::new(format!("[admin] listen {address}: {error}")))?;
+            let routes = read_only(control.clone(), totals.clone());
+            admin.push(tokio::spawn(server::serve(listener, routes, admin_stopped)));
+        }
+
+        let (stop, stopped) = watch::channel(false);
+        let tally = Arc::new(Mutex::new(totals.tally(Transport::Tcp)));
+        let admission = Admission::new(Limits {
+            idle: settings.tcp.idle,
+            connections: settings.tcp.connections,
+            per_client: settings.tcp.per_client,
+        });
+        let (mut udp, mut tasks) = (vec![], vec![]);
+        for listener in listeners {
+            tracing::info!(address = %listener.address, "listening");
+            for socket in listener.udp {
+                let tally = totals.tally(Transport::Udp);
+                udp.push(Worker::spawn(socket, control.shared(), tally, |_, _| ())?);
+            }
+            let acceptor = Acceptor {
+                listener: listener.tcp,
+                shared: control.shared(),
+                tally: tally.clone(),
+                admission: admission.clone(),
+                stop: stopped.clone(),
+            };
+            tasks.push(tokio::spawn(acceptor.run()));
+        }
+        Ok(Self { control, settings, workers: udp, tasks, stop, admin, admin_stop })
+    }
+
+    /// Asks the control task.
+    pub(super) fn control(&self) -> Handle {
+        self.control.clone()
+    }
+
+    /// Where it listens, for people.
+    pub(super) fn summary(&self) -> String {
+        let addresses: Vec<_> = self.settings.listen.iter().map(ToString::to_string).collect();
+        format!("serving on {}", addresses.join(", "))
+    }
+
+    /// How many rounds each worker has made.
+    pub(super) fn beats(&self) -> Vec<u64> {
+        self.workers.iter().map(Worker::beats).collect()
+    }
+
+    /// Answers what has arrived, saves health, and ends.
+    pub(super) async fn stop(self) {
+        tracing::info!("stopping");
+        self.stop.send_replace(true);
+        let workers = self.workers;
+        let drained = tokio::task::spawn_blocking(|| workers.into_iter().for_each(Worker::stop));
+        let _ = drained.await;
+        for task in self.tasks {
+            let _ = task.await;
+        }
+        self.admin_stop.send_replace(true);
+        for task in self.admin {
+            let _ = task.await;
+        }
+        let _ = self.control.stop().await;
+        tracing::info!("stopped");
+    }
+}

@@ -1,0 +1,139 @@
+//! `meridian explain`: the reasoning as text.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Method;
+
+use crate::answer::explain::{ExplainedAz, ExplainedPlace, Steering, Verdict};
+use crate::answer::{self, Explanation, Generation, Question};
+use crate::control::load;
+use crate::health::Outcome;
+use crate::health::Verdict::Success;
+use crate::route::{Director, Event, Routing, RoutingTable, Saved};
+use crate::time::Now;
+
+use super::output::{self, Failure};
+use super::socket::environment;
+use super::{Explain, check};
+
+/// Asks the running server, or the files alone.
+pub(super) fn explain(arguments: &Explain) -> Result<(), Failure> {
+    let Explain { name, client, rtype, offline, config } = arguments;
+    // What can't be asked is told before anybody is.
+    let question = Question::from_text(name, rtype, *client)?;
+    let explanation: Explanation = if *offline {
+        let loaded = load::load(&config.path()?, &environment(), None).map_err(|report| {
+            check::show(&report);
+            Failure::Shown
+        })?;
+        let snapshot = loaded.snapshot(Generation(0), all_up(&loaded.routing));
+        answer::explain(&snapshot, &question, None)
+    } else {
+        let query = [("name", name.as_str()), ("type", rtype), ("client", &client.to_string())];
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        config.ask(Method::GET, &format!("/v1/explain?{query}"), None)?
+    };
+    output::print(text(&explanation));
+    Ok(())
+}
+
+/// The routes of a calm day: every monitor has been found up for long.
+fn all_up(routing: &Routing) -> Arc<RoutingTable> {
+    let now = Now::default();
+    let wait = Duration::ZERO;
+    let (mut director, started) = Director::start(routing.clone(), &Saved::default(), 0, wait, now);
+    for (monitor, spec) in routing.topology.monitors.iter() {
+        let outcome = Outcome { monitor, duration: Duration::ZERO, verdict: Success };
+        for _ in 0..spec.check.thresholds.rise {
+            let event = Event::Outcome { epoch: started.epoch, outcome: outcome.clone() };
+            let _ = director.apply(event, now);
+        }
+    }
+    // What changed but TTLs is published once a second at most.
+    let later = Now { mono: now.mono + Duration::from_secs(1), ..now };
+    let _ = director.apply(Event::Clock, later);
+    director.routes()
+}
+
+/// The explanation as people read it.
+fn text(explanation: &Explanation) -> String {
+    let Explanation { name, rtype, client, generation, rcode, steering, .. } = explanation;
+    let mut text = String::new();
+    let mut line = |label: &str, value: &str| {
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "{label:<10}{value}");
+    };
+    line("query", &format!("{name} {rtype} from {client}"));
+    if let Some(steering) = steering {
+        steered(&mut line, steering);
+    }
+    let records = explanation.answer.iter().map(|record| ("answer", record));
+    let authority = explanation.authority.iter().map(|record| ("authority", record));
+    for (label, record) in records.chain(authority) {
+        line(label, record);
+    }
+    if let Some(Steering { ttl, ttl_is_short, .. }) = steering {
+        let why = if *ttl_is_short { " (min_ttl: something is moving)" } else { "" };
+        line("ttl", &format!("{ttl} s{why}"));
+    }
+    match explanation.scope {
+        Some(scope) => line("scope", &format!("/{scope}")),
+        None => line("scope", "none: client subnets are not honoured"),
+    }
+    let origin = match generation {
+        0 => "the files, every endpoint up".into(),
+        generation => format!("generation {generation}"),
+    };
+    line("rcode", &format!("{rcode}, from {origin}"));
+    text
+}
+
+fn steered(line: &mut impl FnMut(&str, &str), steering: &Steering) {
+    let Steering { pool, policy, decided_by, place, rule, azs, tier, .. } = steering;
+    line("client", decided_by);
+    line("place", &placed(place));
+    line("pool", &format!("{pool}, policy {policy}"));
+    if let Some(rule) = rule {
+        line("rule", &format!("number {} ({})", rule.number, rule.clients.join(", ")));
+    }
+    let width = azs.iter().map(|az| az.name.len()).max().unwrap_or(0);
+    for (index, az) in azs.iter().enumerate() {
+        line(if index == 0 { "azs" } else { "" }, &ordered(az, width));
+    }
+    match tier {
+        1 => {}
+        2 => line("tier", "2: no az is eligible; the first with an endpoint up answers"),
+        _ => line("tier", "3: no endpoint of any az is up; all_down decides"),
+    }
+}
+
+fn placed(place: &ExplainedPlace) -> String {
+    let ExplainedPlace { point, point_from, country, continent, network } = place;
+    let Some((latitude, longitude)) = point else {
+        return format!("unknown: no database has {network}");
+    };
+    let codes = [country, continent].into_iter().flatten().map(String::as_str);
+    let codes = codes.collect::<Vec<_>>().join(", ");
+    let from = point_from.as_deref().unwrap_or("nowhere");
+    format!("{latitude:.2}, {longitude:.2} ({codes}) from {from}, as all of {network}")
+}
+
+fn ordered(az: &ExplainedAz, width: usize) -> String {
+    let ExplainedAz { name, distance_km, bias, state, cause, verdict } = az;
+    let distance = distance_km.map_or_else(|| "?".into(), |km| format!("{km:.0} km"));
+    let bias = if *bias == 1.0 { String::new() } else { format!(" x {bias}") };
+    let verdict = match verdict {
+        Verdict::Chosen => "chosen",
+        Verdict::PassedOver => "passed over",
+        Verdict::NotNeeded => "not needed",
+    };
+    let cause = cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{name:<width$}  {distance:>9}{bias}  {verdict:<11}  {state}{cause}")
+}
+
+/// `s` unless there is one.
+pub(super) fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

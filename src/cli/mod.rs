@@ -1,0 +1,120 @@
+//! The commands: what an operator types, and what they print. This is the only reader of the
+//! environment and the only place that knows all others.
+
+mod check;
+mod daemon;
+mod demo;
+mod explain;
+mod output;
+mod reload;
+mod run;
+mod socket;
+mod status;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use output::Failure;
+
+/// An authoritative DNS server that answers with the nearest healthy availability zone.
+#[derive(Debug, Parser)]
+#[command(name = "meridian", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM; SIGHUP reloads
+    Run(Config),
+    /// Load every file as `run` would and show all faults; exits 1 if there are errors
+    Check(Config),
+    /// Show where a client is sent, and why
+    Explain(Explain),
+    /// Show pools, azs, endpoints, zones and what failed to load
+    Status(Config),
+    /// Load every file again; exits 1 if anything was refused
+    Reload(Config),
+    /// Serve the configuration's zones with a small HTTP server for every az, to try it out
+    Demo(Demo),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct Config {
+    /// The configuration [default: ./meridian.toml, then /etc/meridian/meridian.toml]
+    #[arg(long, short, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Explain {
+    /// The name that is asked for
+    name: String,
+    /// The client, by its address
+    #[arg(long, value_name = "IP")]
+    client: IpAddr,
+    /// The record type that is asked for
+    #[arg(long = "type", value_name = "TYPE", default_value = "A")]
+    rtype: String,
+    /// Decide by the files alone, with every endpoint up, instead of asking the running server
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Debug, Args)]
+struct Demo {
+    #[command(subcommand)]
+    action: Option<DemoAction>,
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Debug, Subcommand)]
+enum DemoAction {
+    /// Kill an az's HTTP servers
+    Stop {
+        /// The az
+        az: String,
+    },
+    /// Start them again
+    Start {
+        /// The az
+        az: String,
+    },
+}
+
+/// Exit code where files or the server have faults; clap exits with 2 for wrong usage.
+const FAULT: u8 = 1;
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Run(config) => run::run(&config),
+        Command::Check(config) => check::check(&config),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Status(config) => status::status(&config),
+        Command::Reload(config) => reload::reload(&config),
+        Command::Demo(Demo { action: None, config }) => demo::serve(&config),
+        Command::Demo(Demo { action: Some(DemoAction::Stop { az }), config }) => {
+            demo::switch(&config, &az, demo::Switch::Stop)
+        }
+        Command::Demo(Demo { action: Some(DemoAction::Start { az }), config }) => {
+            demo::switch(&config, &az, demo::Switch::Start)
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Shown) => ExitCode::from(FAULT),
+        Err(Failure::Message(message)) => {
+            output::error(&message);
+            ExitCode::from(FAULT)
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! `meridian reload`.
+
+use hyper::{Method, StatusCode};
+
+use crate::control::ReloadReport;
+
+use super::Config;
+use super::output::{self, Failure};
+
+/// Has the running server load its files again, and shows what it refused.
+pub(super) fn reload(config: &Config) -> Result<(), Failure> {
+    let refused = Some(StatusCode::UNPROCESSABLE_ENTITY);
+    let report: ReloadReport = config.ask(Method::POST, "/v1/reload", refused)?;
+    let ReloadReport { clean, generation, faults } = report;
+    let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), faults.as_bytes());
+    if clean {
+        output::print(format_args!("reloaded: generation {generation}\n"));
+        return Ok(());
+    }
+    Err(Failure::new(format!("what has errors stays as it was; generation {generation} serves")))
+}

@@ -1,0 +1,64 @@
+//! Finding the configuration, and through it the running server.
+
+use std::path::{Path, PathBuf};
+
+use hyper::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+
+use crate::admin::client;
+use crate::config::{self, Environment};
+
+use super::Config;
+use super::output::Failure;
+
+/// Where a configuration is looked for when none is named.
+const PLACES: [&str; 2] = ["meridian.toml", "/etc/meridian/meridian.toml"];
+/// Where systemd's RuntimeDirectory puts the socket of a server whose configuration names none.
+const SYSTEM_SOCKET: &str = "/run/meridian/control.sock";
+
+impl Config {
+    /// The configuration's path.
+    pub(super) fn path(&self) -> Result<PathBuf, Failure> {
+        if let Some(path) = &self.config {
+            return Ok(path.clone());
+        }
+        let found = PLACES.iter().map(Path::new).find(|path| path.exists());
+        found.map(Into::into).ok_or_else(|| {
+            Failure::new(
+                "no ./meridian.toml and no /etc/meridian/meridian.toml: name one by --config",
+            )
+        })
+    }
+
+    /// Asks the server that runs with this configuration.
+    pub(super) fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        also: Option<StatusCode>,
+    ) -> Result<T, Failure> {
+        let socket = self.socket()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(runtime.block_on(client::ask(&socket, method, path, also))?)
+    }
+
+    /// The control socket. It is found even while the configuration has errors.
+    fn socket(&self) -> Result<PathBuf, Failure> {
+        let path = self.path()?;
+        let socket = config::control_socket(&path, &environment())
+            .map_err(|error| Failure::new(format!("can't read {}: {error}", path.display())))?;
+        let system = Path::new(SYSTEM_SOCKET);
+        let is_elsewhere = !socket.is_named && !socket.path.exists() && system.exists();
+        Ok(if is_elsewhere { system.into() } else { socket.path })
+    }
+}
+
+/// What systemd tells by environment variables.
+#[allow(clippy::disallowed_methods, reason = "the command line reads the environment")]
+pub(super) fn environment() -> Environment {
+    let directory = |name| std::env::var(name).ok().filter(|path| !path.is_empty());
+    Environment {
+        state_directory: directory("STATE_DIRECTORY").map(Into::into),
+        runtime_directory: directory("RUNTIME_DIRECTORY").map(Into::into),
+    }
+}

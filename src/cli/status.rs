@@ -1,0 +1,141 @@
+//! `meridian status`: pools, azs and endpoints as text.
+
+use std::fmt::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hyper::Method;
+
+use crate::control::Status;
+use crate::control::status::{LoadStatus, Standing};
+use crate::health::HealthState;
+use crate::route::{AzStatus, EndpointStatus, ShownAzState};
+use crate::time::Wall;
+
+use super::Config;
+use super::output::{self, Failure};
+
+/// Shows what the running server knows.
+pub(super) fn status(config: &Config) -> Result<(), Failure> {
+    let status: Status = config.ask(Method::GET, "/v1/status", None)?;
+    output::print(text(&status));
+    Ok(())
+}
+
+fn text(status: &Status) -> String {
+    let mut text = String::new();
+    // Writing to a string can't fail.
+    let _ = write(&mut text, status);
+    text
+}
+
+fn write(out: &mut String, status: &Status) -> std::fmt::Result {
+    let Status { version, started_at, now, generation, published_at, .. } = status;
+    writeln!(out, "meridian {version}, up {}", ago(*now, *started_at))?;
+    writeln!(out, "generation {generation}, published {} ago", ago(*now, *published_at))?;
+    for pool in &status.health.pools {
+        writeln!(out, "\npool {}", pool.name)?;
+        for az in &pool.azs {
+            writeln!(out, "  {:<16} {}", az.name, az_state(az, *now))?;
+            for endpoint in &az.endpoints {
+                writeln!(out, "    {:<39} {}", endpoint.address, endpoint_state(endpoint, *now))?;
+            }
+        }
+    }
+    writeln!(out)?;
+    for zone in &status.zones {
+        let standing = match zone.standing {
+            Standing::Current => "",
+            Standing::Kept => ", as it was before its files had errors",
+            Standing::Broken => "its files have errors: SERVFAIL",
+        };
+        match zone.serial {
+            Some(serial) => writeln!(
+                out,
+                "zone {} serial {serial}, {} names, {} records{standing}",
+                zone.origin, zone.names, zone.records
+            )?,
+            None => writeln!(out, "zone {} {standing}", zone.origin)?,
+        }
+    }
+    for database in &status.databases {
+        writeln!(
+            out,
+            "database {} ({}), built {} ago, {} distinct records",
+            database.name,
+            database.kind,
+            ago(*now, database.built_at),
+            database.records
+        )?;
+    }
+    load(out, &status.load, *now)
+}
+
+fn load(out: &mut String, load: &LoadStatus, now: Wall) -> std::fmt::Result {
+    let LoadStatus { at, clean, errors, warnings, succeeded, failed } = load;
+    let result = if *clean { "clean" } else { "refused in part" };
+    writeln!(
+        out,
+        "files loaded {} ago: {result}, {warnings} warnings ({succeeded} clean, {failed} refused so far)",
+        ago(now, *at)
+    )?;
+    for error in errors {
+        writeln!(out, "  {error}")?;
+    }
+    Ok(())
+}
+
+fn az_state(az: &AzStatus, now: Wall) -> String {
+    match az.state {
+        ShownAzState::Eligible => "eligible".into(),
+        ShownAzState::Held { until } => {
+            format!("held for {} more", span(until.saturating_since(now)))
+        }
+        ShownAzState::UnderMinUp => "under min_up".into(),
+        ShownAzState::Down => "down".into(),
+        ShownAzState::Awaited => "awaiting its first probe".into(),
+    }
+}
+
+fn endpoint_state(endpoint: &EndpointStatus, now: Wall) -> String {
+    let Some(monitor) = &endpoint.monitor else { return "not checked: always up".into() };
+    let state = match monitor.state {
+        HealthState::Unknown => "unknown",
+        HealthState::Up if monitor.failing => "up, failing",
+        HealthState::Up => "up",
+        HealthState::Down => "down",
+    };
+    let mut text = format!("{state} for {}", ago(now, monitor.since));
+    let next = span(monitor.next_probe.saturating_since(now));
+    let _ = write!(text, ", next probe in {next}");
+    if let Some(failure) = &monitor.last_failure {
+        let _ = write!(text, "; last failure {} ago: {}", ago(now, failure.at), failure.cause);
+    }
+    if let Some(setback) = &monitor.could_not_probe {
+        let _ = write!(text, "; could not probe: {}", setback.cause);
+    }
+    text
+}
+
+fn ago(now: Wall, then: Wall) -> String {
+    let age = now.saturating_since(then);
+    if age < DAYS {
+        return span(age);
+    }
+    let date = SystemTime::checked_add(&UNIX_EPOCH, then.since_epoch()).unwrap_or(UNIX_EPOCH);
+    let days = age.as_secs() / (24 * 3600);
+    format!("{days} days ({})", humantime::format_rfc3339_seconds(date))
+}
+
+/// Older than this is shown with its date.
+const DAYS: Duration = Duration::from_secs(2 * 24 * 3600);
+
+/// A duration in its two largest units.
+fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..10 => format!("{:.1} s", duration.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
