@@ -7,7 +7,7 @@
 //!
 //! A result touches only the azs that depend on its monitor. What they then are is decided in
 //! [`super::eligibility`], what clients get in [`super::table`], and when that is published in
-//! [`super::publication`].
+//! `publication`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

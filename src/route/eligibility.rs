@@ -1,7 +1,7 @@
 //! From the health of an az's endpoints to whether the az may be given to clients.
 //!
-//! Three stages: the local verdict on the endpoints ([`judge`]); what other observers say (there
-//! are none: the local verdict stands); and eligibility ([`AzState::next`]), which adds what the
+//! Three stages: the local verdict on the endpoints (`judge`); what other observers say (there
+//! are none: the local verdict stands); and eligibility (`AzState::next`), which adds what the
 //! verdict can't know: that an az coming back waits.
 
 use std::time::Duration;
