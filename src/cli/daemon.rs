@@ -158,7 +158,8 @@ impl Daemon {
         tracing::info!("stopping");
         self.stop.send_replace(true);
         let workers = self.workers;
-        let drained = tokio::task::spawn_blocking(|| workers.into_iter().for_each(Worker::stop));
+        workers.iter().for_each(Worker::stop);
+        let drained = tokio::task::spawn_blocking(|| workers.into_iter().for_each(Worker::join));
         let _ = drained.await;
         for task in self.tasks {
             let _ = task.await;

@@ -10,18 +10,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use arc_swap::Cache;
-use nix::sys::socket::{Shutdown, shutdown};
-use std::os::fd::AsRawFd;
 
 use crate::answer::{Answer, Request, Transport, answer};
 
-use super::datagrams::Batch;
+use super::datagrams::{BATCH, Batch};
 use super::{Shared, Tally};
 
 /// A running worker.
 #[derive(Debug)]
 pub struct Worker {
-    socket: Arc<UdpSocket>,
     stop: Arc<AtomicBool>,
     beats: Arc<AtomicU64>,
     thread: JoinHandle<()>,
@@ -36,14 +33,13 @@ impl Worker {
         tally: Arc<Tally>,
         seen: impl FnMut(&[u8], &Answer) + Send + 'static,
     ) -> io::Result<Self> {
-        let socket = Arc::new(socket);
         let stop = Arc::new(AtomicBool::new(false));
         let beats = Arc::new(AtomicU64::new(0));
         let thread = thread::Builder::new().name("udp".into()).spawn({
-            let (socket, stop, beats) = (socket.clone(), stop.clone(), beats.clone());
+            let (stop, beats) = (stop.clone(), beats.clone());
             move || run(&socket, &shared, &tally, &stop, &beats, seen)
         })?;
-        Ok(Self { socket, stop, beats, thread })
+        Ok(Self { stop, beats, thread })
     }
 
     /// Counts rounds: one for each batch and at least one a second. A worker whose beats stand still
@@ -52,11 +48,13 @@ impl Worker {
         self.beats.load(Ordering::Relaxed)
     }
 
-    /// Answers what has arrived, then ends the worker.
-    pub fn stop(self) {
+    /// Has the worker end once it has answered what has arrived; within a second if nobody asks.
+    pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
-        // Wakes the thread out of its wait; the error says that the socket has no peer.
-        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Read);
+    }
+
+    /// Waits for a worker that was told to stop.
+    pub fn join(self) {
         if self.thread.join().is_err() {
             tracing::error!("a UDP worker had panicked");
         }
@@ -76,7 +74,6 @@ fn run(
     let mut failing = false;
     loop {
         beats.fetch_add(1, Ordering::Relaxed);
-        let stopping = stop.load(Ordering::Acquire);
         let received = match batch.receive(socket.as_fd()) {
             Ok(received) => {
                 failing = false;
@@ -103,7 +100,8 @@ fn run(
             answer.len
         });
         tally.count_unsent(batch.send(socket.as_fd()));
-        if stopping && received == 0 {
+        // A batch that is not full has emptied the queue.
+        if stop.load(Ordering::Acquire) && received < BATCH {
             return;
         }
     }
