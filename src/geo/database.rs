@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use maxminddb::{LookupResult, MaxMindDbError, PathElement, Reader};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::tree::{Tree, TreeFault};
 use super::{Continent, Country, Point};
@@ -72,23 +73,39 @@ pub(crate) struct Record {
 
 impl Database {
     /// Verifies and reads all of `bytes`; `name` is what people will know the database by.
+    ///
+    /// The tree is walked whole and every record decoded whole. The reader's own `verify` is not
+    /// asked: it never ends on some files, and refuses good ones over a description that they lack.
     pub fn read(name: String, mut bytes: Vec<u8>) -> Result<Self, DatabaseError> {
         let reader = Reader::from_source(&bytes[..])?;
         let metadata = reader.metadata().clone();
         let tree = Tree::new(&bytes, &metadata);
+        let separator = bytes.get(tree.size()..).and_then(|rest| rest.first_chunk());
+        if separator != Some(&[0; SEPARATOR]) {
+            let message = "the search tree and the data are not 16 zero octets apart";
+            return Err(DatabaseError::Invalid(message.into()));
+        }
         let mut offsets = OffsetSet::new(bytes.len());
         let mut samples = Vec::new();
+        let mut is_stray = false;
         tree.survey(|first, offset| {
+            is_stray |= offset as usize >= bytes.len();
             if offsets.insert(offset) {
                 samples.push((offset, first));
             }
         })?;
-        // Only now is it sure to come to an end.
-        reader.verify()?;
+        if is_stray {
+            return Err(DatabaseError::Invalid("a record lies beyond the end of the file".into()));
+        }
         samples.sort_unstable();
         let records = samples
             .into_iter()
-            .map(|(_, first)| Ok(Record::decode(&reader.lookup(address(first, &metadata))?)))
+            .map(|(_, first)| {
+                let found = reader.lookup(address(first, &metadata))?;
+                // All of it, so that no damage hides in what is not looked at.
+                found.decode::<IgnoredAny>()?;
+                Ok(Record::decode(&found))
+            })
             .collect::<Result<Vec<_>, MaxMindDbError>>()?;
         if records.is_empty() {
             return Err(DatabaseError::Empty);
@@ -179,9 +196,13 @@ impl From<TreeFault> for DatabaseError {
         match fault {
             TreeFault::TooDeep => Self::Invalid("a path of the search tree has no end".into()),
             TreeFault::Tangled => Self::Tangled,
+            TreeFault::Stray => Self::Invalid("a record lies before the data".into()),
         }
     }
 }
+
+/// The zero octets between the search tree and the data.
+const SEPARATOR: usize = 16;
 
 /// A set of offsets into the data section that can tell the rank of each: a bit for each octet of
 /// the section, and the number of bits before each word.
@@ -302,6 +323,13 @@ mod tests {
             }
         });
         assert_eq!(aliased, [(0x2001 << 48, None), (0x2002 << 48, None)]);
+    }
+
+    #[test]
+    fn a_database_without_description_is_read() {
+        let bytes = include_bytes!("../../tests/fixtures/mmdb/undescribed.mmdb");
+        assert!(Reader::from_source(&bytes[..]).unwrap().verify().is_err());
+        assert_consistent(&read(bytes).unwrap(), bytes);
     }
 
     #[test]

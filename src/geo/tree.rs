@@ -26,6 +26,8 @@ pub(crate) enum TreeFault {
     TooDeep,
     /// More paths than its nodes explain.
     Tangled,
+    /// A record between the tree and the data.
+    Stray,
 }
 
 impl<'a> Tree<'a> {
@@ -170,10 +172,11 @@ impl<F: FnMut(u128, u32)> Survey<'_, F> {
     /// How many leaves are behind a node; as many as can be counted, where there are more.
     fn leaves(&mut self, node: Node, first: u128, depth: u8) -> Result<u32, TreeFault> {
         let tree = self.tree;
-        if node >= tree.node_count {
-            if let Some(offset) = tree.offset(node) {
-                (self.visit)(first, offset);
-            }
+        if node == tree.node_count {
+            return Ok(1);
+        }
+        if node > tree.node_count {
+            (self.visit)(first, tree.offset(node).ok_or(TreeFault::Stray)?);
             return Ok(1);
         }
         if tree.is_alias(node, first, depth) {
