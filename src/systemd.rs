@@ -14,7 +14,7 @@ pub fn ready(status: &str) {
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(error) => warn!(%error, "can't tell systemd of a reload"),
+        Err(error) => warn!(%error, "can't tell systemd of a reload: {error}"),
     }
 }
 
@@ -47,7 +47,7 @@ pub fn watchdog_period() -> Option<Duration> {
 /// A failure is logged: a deaf supervisor is no reason not to serve.
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        warn!(%error, ?states, "can't tell systemd");
+        warn!(%error, ?states, "can't tell systemd: {error}");
     }
 }
 

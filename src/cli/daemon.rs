@@ -17,7 +17,7 @@ use crate::admin::server::{self, ControlSocket};
 use crate::admin::{full, read_only};
 use crate::answer::Transport;
 use crate::clock::Clock;
-use crate::config::{Environment, Settings};
+use crate::config::{Environment, LogSettings, Settings};
 use crate::control::{Control, Handle, Loaded, load};
 use crate::probe::Prober;
 use crate::serve::tcp::{Acceptor, Admission, Limits};
@@ -37,6 +37,8 @@ pub(super) struct Options {
     pub(super) loaded: Loaded,
     /// Where state is kept, if not where the configuration says.
     pub(super) state: Option<PathBuf>,
+    /// What is logged and how.
+    pub(super) log: LogSettings,
     /// More routes for the control socket.
     pub(super) routes: Router,
 }
@@ -72,16 +74,17 @@ impl Options {
             check::show(&report);
             Failure::Shown
         })?;
-        Ok(Self { path, environment, loaded, state: None, routes: Router::new() })
+        let log = loaded.settings().log;
+        Ok(Self { path, environment, loaded, state: None, log, routes: Router::new() })
     }
 }
 
 impl Daemon {
     /// Probes until it is known who is up, then serves.
     pub(super) async fn start(options: Options, clock: Clock) -> Result<Self, Failure> {
-        let Options { path, environment, loaded, state, routes } = options;
+        let Options { path, environment, loaded, state, log, routes } = options;
         let settings = loaded.settings().clone();
-        logs::start(settings.log);
+        logs::start(log);
         for line in loaded.report.errors() {
             tracing::error!("{line}");
         }
@@ -120,7 +123,7 @@ impl Daemon {
         });
         let (mut udp, mut tasks) = (vec![], vec![]);
         for listener in listeners {
-            tracing::info!(address = %listener.address, "listening");
+            tracing::info!(address = %listener.address, "listening on {}", listener.address);
             for socket in listener.udp {
                 let tally = totals.tally(Transport::Udp);
                 udp.push(Worker::spawn(socket, control.shared(), tally, |_, _| ())?);

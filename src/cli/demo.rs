@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
+use crate::config::LogFormat;
 use crate::control::Loaded;
 use crate::geo::Country;
 use crate::wire::Name;
@@ -69,6 +70,7 @@ pub(super) fn serve(config: &Config) -> Result<(), Failure> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let fleet = Fleet::start(&options.loaded).await?;
         options.state = Some(state.clone());
+        options.log.format = LogFormat::Text;
         options.routes = fleet.routes();
         let daemon = Daemon::start(options, Clock::start()).await?;
         output::print(introduction);

@@ -243,7 +243,7 @@ impl Control {
                     pool = pool_name,
                     az = az_name,
                     generation,
-                    "{az_name} is back in {pool_name}: {transition}"
+                    "{az_name} is back in {pool_name}, generation {generation}: {transition}"
                 );
             }
             Eligibility::NotEligible => {
@@ -252,7 +252,7 @@ impl Control {
                     pool = pool_name,
                     az = az_name,
                     generation,
-                    "{az_name} is out of {pool_name}: {transition}"
+                    "{az_name} is out of {pool_name}, generation {generation}: {transition}"
                 );
             }
         }
@@ -275,7 +275,7 @@ impl Control {
             let _ = done.blocking_send(load::load(&path, &environment, Some(&previous)));
         });
         if let Err(error) = spawned {
-            tracing::error!(%error, "can't start a thread to load the files");
+            tracing::error!(%error, "can't start a thread to load the files: {error}");
             self.reloads.running = None;
         }
     }
@@ -294,7 +294,8 @@ impl Control {
             tracing::error!("{line}");
         }
         if self.load.clean {
-            tracing::info!(generation, warnings = self.load.warnings, "reloaded");
+            let warnings = self.load.warnings;
+            tracing::info!(generation, warnings, "reloaded: generation {generation}");
         } else {
             tracing::error!(
                 generation,
@@ -369,7 +370,7 @@ fn restore(store: &Store) -> Saved {
     match store.load() {
         Ok(saved) => saved.unwrap_or_default(),
         Err(error) => {
-            tracing::warn!(%error, "can't read saved health; every endpoint starts unknown");
+            tracing::warn!(%error, "can't read saved health, so every endpoint starts unknown: {error}");
             Saved::default()
         }
     }

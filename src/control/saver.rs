@@ -44,7 +44,7 @@ fn run(store: &Store, states: &mpsc::Receiver<Saved>) {
             Ok(()) => failing = false,
             Err(error) if !failing => {
                 failing = true;
-                tracing::error!(%error, "can't save health; a restart would start from older state");
+                tracing::error!(%error, "can't save health, so a restart would lose it: {error}");
             }
             Err(_) => {}
         }

@@ -143,7 +143,7 @@ impl Acceptor {
                         connections.spawn(connection.run());
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "can't accept a TCP connection");
+                        tracing::warn!(%error, "can't accept a TCP connection: {error}");
                         tokio::time::sleep(BACK_OFF).await;
                     }
                 },

@@ -81,7 +81,7 @@ fn run(
             }
             Err(error) => {
                 if !is_lull(&error) && !std::mem::replace(&mut failing, true) {
-                    tracing::error!(%error, "can't receive on a UDP socket");
+                    tracing::error!(%error, "can't receive on a UDP socket: {error}");
                 }
                 0
             }

@@ -60,7 +60,7 @@ impl Store {
         let aside = self.directory.join(CORRUPT);
         fs::rename(&path, &aside).map_err(failed(Operation::Rename, &path))?;
         let (path, aside) = (path.display(), aside.display());
-        warn!(%path, %aside, %error, "can't understand the saved state: moved aside");
+        warn!(%path, %aside, %error, "can't understand {path}, moved to {aside}: {error}");
         Ok(None)
     }
 

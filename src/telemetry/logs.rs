@@ -4,7 +4,7 @@
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::{self, format};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -22,8 +22,16 @@ pub fn start(settings: LogSettings) {
     let registry = tracing_subscriber::registry().with(filter);
     // An error says that logging has already started.
     let _ = if text {
-        let layer =
-            fmt::layer().with_writer(std::io::stderr).with_ansi(terminal).with_target(false);
+        // Messages are whole sentences; the fields repeat their parts for machines.
+        let message = format::debug_fn(|writer, field, value| match field.name() {
+            "message" => write!(writer, "{value:?}"),
+            _ => Ok(()),
+        });
+        let layer = fmt::layer()
+            .fmt_fields(message)
+            .with_writer(std::io::stderr)
+            .with_ansi(terminal)
+            .with_target(false);
         registry.with(layer).try_init()
     } else {
         let layer = fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
