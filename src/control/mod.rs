@@ -62,6 +62,8 @@ pub struct Control {
     published: Now,
     /// Generations that a worker may still hold; freed here, never on a worker's time.
     retired: Vec<Arc<Snapshot>>,
+    /// When those are looked at; `None`: there are none.
+    sweep: Option<Monotonic>,
     wake: Option<Monotonic>,
     transitions: BTreeMap<(String, String), TransitionCount>,
     load: LoadStatus,
@@ -89,7 +91,7 @@ struct Reloads {
 
 /// Outcomes and commands that may wait for the task.
 const QUEUE: usize = 1024;
-/// How often retired generations are looked at, while there are any.
+/// How long retired generations wait to be looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 
 impl Control {
@@ -129,6 +131,7 @@ impl Control {
             shared,
             published: now,
             retired: vec![],
+            sweep: None,
             wake: None,
             transitions: BTreeMap::new(),
             load,
@@ -172,10 +175,9 @@ impl Control {
 
     /// When to look up although nothing came.
     fn deadline(&self) -> std::time::Instant {
-        let now = self.clock.now().mono;
-        let idle = if self.retired.is_empty() { IDLE } else { SWEEP };
-        let wake = self.wake.map_or(now + idle, |wake| wake.min(now + idle));
-        self.clock.instant(wake)
+        let idle = self.clock.now().mono + IDLE;
+        let deadlines = [self.wake, self.sweep].into_iter().flatten();
+        self.clock.instant(deadlines.fold(idle, Monotonic::min))
     }
 
     fn observe(&mut self, observed: Observed) {
@@ -184,8 +186,12 @@ impl Control {
     }
 
     fn tick(&mut self) {
-        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
-        if self.wake.is_some_and(|wake| wake <= self.clock.now().mono) {
+        let now = self.clock.now().mono;
+        if self.sweep.is_some_and(|sweep| sweep <= now) {
+            self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+            self.sweep = (!self.retired.is_empty()).then_some(now + SWEEP);
+        }
+        if self.wake.is_some_and(|wake| wake <= now) {
             self.apply(Event::Clock);
         }
     }
@@ -222,6 +228,7 @@ impl Control {
         snapshot.generation = Generation(snapshot.generation.0 + 1);
         let before = self.shared.swap(Arc::new(snapshot));
         self.retired.push(before);
+        self.sweep.get_or_insert(now.mono + SWEEP);
         self.published = now;
     }
 
