@@ -8,11 +8,28 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use meridian::answer::Generation;
 use meridian::clock::Clock;
 use meridian::config::Environment;
 use meridian::control::{Control, Handle, load};
 use meridian::probe::Prober;
 use tempfile::TempDir;
+
+/// A pool of one az, whose endpoint always counts as up.
+const UNCHECKED: &str = r#"
+[names]
+www = "web"
+
+[pool.web]
+endpoints.mumbai = ["127.0.0.1"]
+"#;
+
+#[tokio::test]
+async fn the_first_generation_is_1() {
+    let control = Running::start(UNCHECKED);
+    control.handle.ready().await.unwrap();
+    assert_eq!(control.handle.snapshot().generation, Generation(1));
+}
 
 #[tokio::test]
 async fn a_replaced_generation_is_freed_while_results_keep_coming() {

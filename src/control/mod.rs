@@ -140,7 +140,8 @@ impl Control {
             reloads: Reloads::default(),
         };
         control.driver.replace(effects.epoch, control.loaded.probes.clone());
-        control.carry_out(effects, now);
+        // The first generation has the routes already.
+        control.carry_out(Effects { routes: None, ..effects }, now);
         tokio::spawn(control.run());
         Ok(handle)
     }
