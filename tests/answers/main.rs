@@ -1,0 +1,23 @@
+//! The answering function against the RFCs' text, one file for each, and against laws that hold
+//! for every query. What depends on a transport goes over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod ask;
+mod delegation;
+mod rfc1034;
+mod rfc1035;
+mod rfc2308;
+mod rfc3597;
+mod rfc4592;
+mod rfc6672;
+mod rfc6891;
+mod rfc7766;
+mod rfc7871;
+mod server;
+mod steered;
+#[path = "../support/world.rs"]
+mod world;
+
+use ask::{Ask, check, show};
+use world::World;

@@ -1,0 +1,94 @@
+//! RFC 7766: queries over one TCP connection.
+
+use std::io::Write;
+use std::net::Shutdown;
+
+use super::server::{Server, framed, read_message};
+use super::{Ask, World, show};
+
+fn server() -> Server {
+    Server::start(World::of_zone("example", "www A 192.0.2.1\nmail A 192.0.2.2\n").snapshot())
+}
+
+#[test]
+fn section_6_2_1_1_queries_that_come_at_once_are_all_answered() {
+    let server = server();
+    let mut stream = server.connect();
+    let queries: Vec<u8> = (0..200)
+        .flat_map(|id| framed(&Ask::new(&format!("www.example. A +id={id}")).message()))
+        .collect();
+    stream.write_all(&queries).unwrap();
+    let mut ids: Vec<_> = (0..200)
+        .map(|_| {
+            let response = read_message(&mut stream);
+            assert_eq!(show(&response), "NOERROR aa\nan www.example. 3600 A 192.0.2.1");
+            u16::from_be_bytes([response[0], response[1]])
+        })
+        .collect();
+    ids.sort_unstable();
+    assert!(ids.into_iter().eq(0..200));
+}
+
+#[test]
+fn section_6_2_1_a_connection_serves_one_query_after_another() {
+    let server = server();
+    let mut stream = server.connect();
+    for (name, address) in [("www", "192.0.2.1"), ("mail", "192.0.2.2"), ("www", "192.0.2.1")] {
+        stream.write_all(&framed(&Ask::new(&format!("{name}.example. A")).message())).unwrap();
+        let response = show(&read_message(&mut stream));
+        assert_eq!(response, format!("NOERROR aa\nan {name}.example. 3600 A {address}"));
+    }
+}
+
+#[test]
+fn section_8_a_message_may_come_octet_by_octet() {
+    let server = server();
+    let mut stream = server.connect();
+    for octet in framed(&Ask::new("www.example. A").message()) {
+        stream.write_all(&[octet]).unwrap();
+    }
+    let response = show(&read_message(&mut stream));
+    assert_eq!(response, "NOERROR aa\nan www.example. 3600 A 192.0.2.1");
+}
+
+#[test]
+fn what_is_no_query_is_passed_over_and_the_connection_stays() {
+    let server = server();
+    let mut stream = server.connect();
+    let mut response = Ask::new("www.example. A +id=1").message();
+    response[2] |= 0x80;
+    let query = Ask::new("www.example. A +id=2").message();
+    let messages = [framed(&[]), framed(&[0; 11]), framed(&response), framed(&query)].concat();
+    stream.write_all(&messages).unwrap();
+    assert_eq!(read_message(&mut stream)[..2], [0, 2]);
+}
+
+#[test]
+fn a_query_as_long_as_a_message_can_be_is_read_whole() {
+    let server = server();
+    let mut stream = server.connect();
+    let mut long = Ask::new("www.example. A +id=1").message();
+    long.resize(65_535, 0);
+    stream.write_all(&framed(&long)).unwrap();
+    stream.write_all(&framed(&Ask::new("mail.example. A +id=2").message())).unwrap();
+    assert_eq!(read_message(&mut stream)[..2], [0, 1]);
+    assert_eq!(read_message(&mut stream)[..2], [0, 2]);
+}
+
+#[test]
+fn a_client_that_has_said_all_still_gets_its_answers() {
+    let server = server();
+    let mut stream = server.connect();
+    for id in 0..20 {
+        stream
+            .write_all(&framed(&Ask::new(&format!("www.example. A +id={id}")).message()))
+            .unwrap();
+    }
+    stream.shutdown(Shutdown::Write).unwrap();
+    for id in 0..20 {
+        assert_eq!(read_message(&mut stream)[..2], [0, id]);
+    }
+    let mut rest = vec![];
+    std::io::Read::read_to_end(&mut stream, &mut rest).unwrap();
+    assert!(rest.is_empty(), "{rest:?}");
+}

@@ -1,0 +1,223 @@
+//! RFC 7871: Client Subnet, whom it decides for, and the scope of what it decides.
+//!
+//! The fixture database places 1.0.0.0/24 in Australia, 2.0.0.0/17 in Paris, 2.0.128.0/17 in Lyon,
+//! 7.0.0.0/16 in São Paulo, 2400:1::/32 in Tokyo, 2a00:1:0:1::/64 in London.
+
+use super::steered::{AZS, POOL, ZONE};
+use super::{Ask, World, check, show};
+
+fn expect(question: &str, expected: &str) {
+    check(&world("").snapshot(), question, expected);
+}
+
+/// The azs and pools of [`super::steered`], calm, where `server` says more of the server.
+fn world(server: &str) -> World {
+    let mut world = World::new(&format!(
+        "=== meridian.toml\n{server}{AZS}=== zones/example.zone\n{ZONE}\
+         === zones/example.toml\n{POOL}"
+    ));
+    world.settle();
+    world
+}
+
+#[test]
+fn section_7_2_1_the_subnet_decides_and_not_the_peer() {
+    expect(
+        "www.example. A +from=7.0.1.1 +subnet=1.0.0.0/24",
+        "NOERROR aa edns=1232 subnet=1.0.0.0/24/24
+        an www.example. 30 A 203.0.113.50",
+    );
+    expect(
+        "www.example. A +from=1.0.0.1 +subnet=7.0.1.0/24",
+        "NOERROR aa edns=1232 subnet=7.0.1.0/24/16
+        an www.example. 30 A 203.0.113.40",
+    );
+}
+
+#[test]
+fn without_the_option_the_peer_decides() {
+    expect("www.example. A +from=1.0.0.9", "NOERROR aa\nan www.example. 30 A 203.0.113.50");
+    expect(
+        "www.example. A +from=7.0.0.9 +edns",
+        "NOERROR aa edns=1232\nan www.example. 30 A 203.0.113.40",
+    );
+}
+
+#[test]
+fn the_scope_is_the_widest_prefix_of_one_answer() {
+    // Paris and Lyon have the same order of azs, so the scope spans both.
+    for subnet in ["2.0.5.0/24", "2.0.200.0/24", "2.0.200.7/32", "2.0.0.0/16"] {
+        let (_, response) =
+            Ask::new(&format!("www.example. A +subnet={subnet}")).of(&world("").snapshot());
+        let line = show(&response).lines().next().unwrap().to_owned();
+        let (address, source) = subnet.split_once('/').unwrap();
+        assert_eq!(line, format!("NOERROR aa edns=1232 subnet={address}/{source}/16"));
+    }
+}
+
+#[test]
+fn the_scope_may_be_longer_than_the_source() {
+    expect(
+        "www.example. A +subnet=1.0.0.0/20",
+        "NOERROR aa edns=1232 subnet=1.0.0.0/20/24
+        an www.example. 30 A 203.0.113.50",
+    );
+}
+
+#[test]
+fn section_7_1_2_a_source_of_0_means_the_peer_and_scope_0() {
+    expect(
+        "www.example. A +from=1.0.0.9 +subnet=0.0.0.0/0",
+        "NOERROR aa edns=1232 subnet=0.0.0.0/0/0
+        an www.example. 30 A 203.0.113.50",
+    );
+    expect(
+        "www.example. A +from=7.0.0.9 +subnet=::/0",
+        "NOERROR aa edns=1232 subnet=::/0/0
+        an www.example. 30 A 203.0.113.40",
+    );
+}
+
+#[test]
+fn section_11_3_a_subnet_that_cannot_be_routed_means_the_peer_with_the_source_as_scope() {
+    for subnet in ["10.1.2.0/24", "192.168.0.0/16", "127.0.0.1/32", "fd00:1::/48"] {
+        let (address, source) = subnet.split_once('/').unwrap();
+        expect(
+            &format!("www.example. A +from=1.0.0.9 +subnet={subnet}"),
+            &format!(
+                "NOERROR aa edns=1232 subnet={address}/{source}/{source}
+                an www.example. 30 A 203.0.113.50"
+            ),
+        );
+    }
+}
+
+#[test]
+fn ipv6_clients_are_placed_by_their_64() {
+    expect(
+        "www.example. A +subnet=2400:1::/32",
+        "NOERROR aa edns=1232 subnet=2400:1::/32/32
+        an www.example. 30 A 203.0.113.60",
+    );
+    expect(
+        "www.example. AAAA +subnet=2400:1:2:3::/64",
+        "NOERROR aa edns=1232 subnet=2400:1:2:3::/64/32
+        an www.example. 30 AAAA 2001:db8::60",
+    );
+}
+
+#[test]
+fn ipv4_embedded_in_ipv6_is_placed_as_ipv4_with_the_scope_counted_from_the_front() {
+    expect(
+        "www.example. A +subnet=::ffff:1.0.0.0/120",
+        "NOERROR aa edns=1232 subnet=::ffff:1.0.0.0/120/120
+        an www.example. 30 A 203.0.113.50",
+    );
+    expect(
+        "www.example. A +subnet=2002:100::/40",
+        "NOERROR aa edns=1232 subnet=2002:100::/40/40
+        an www.example. 30 A 203.0.113.50",
+    );
+    expect(
+        "www.example. A +subnet=64:ff9b::700:0/112",
+        "NOERROR aa edns=1232 subnet=64:ff9b::700:0/112/112
+        an www.example. 30 A 203.0.113.40",
+    );
+}
+
+#[test]
+fn what_no_client_sees_otherwise_has_scope_0() {
+    let soa = "ns example. 30 SOA ns.test. host.test. 1 7200 3600 1209600 30";
+    let subnet = "+subnet=1.0.0.0/24";
+    let line = "aa edns=1232 subnet=1.0.0.0/24/0";
+    expect(
+        &format!("ns.example. A {subnet}"),
+        &format!("NOERROR {line}\nan ns.example. 3600 A 192.0.2.53"),
+    );
+    expect(&format!("gone.example. A {subnet}"), &format!("NXDOMAIN {line}\n{soa}"));
+    expect(&format!("www.example. TXT {subnet}"), &format!("NOERROR {line}\n{soa}"));
+    expect(
+        &format!("x.sub.example. A {subnet}"),
+        "NOERROR edns=1232 subnet=1.0.0.0/24/0\nns sub.example. 3600 NS ns.test.",
+    );
+    // A family that no az of the pool has.
+    let soa = soa.replace("example. 30", "example. 20");
+    expect(&format!("four.example. AAAA {subnet}"), &format!("NOERROR {line}\n{soa}"));
+}
+
+#[test]
+fn no_data_that_other_clients_do_not_see_has_the_scope_of_the_decision() {
+    // Sydney lacks IPv6; Tokyo has it.
+    expect(
+        "www.example. AAAA +subnet=1.0.0.0/24",
+        "NOERROR aa edns=1232 subnet=1.0.0.0/24/24
+        ns example. 30 SOA ns.test. host.test. 1 7200 3600 1209600 30",
+    );
+}
+
+#[test]
+fn an_alias_to_a_pool_has_the_pools_scope() {
+    expect(
+        "alias.example. A +subnet=1.0.0.0/24",
+        "NOERROR aa edns=1232 subnet=1.0.0.0/24/24
+        an alias.example. 3600 CNAME www.example.
+        an www.example. 30 A 203.0.113.50",
+    );
+}
+
+#[test]
+fn a_server_that_does_not_honour_it_ignores_it_and_does_not_echo_it() {
+    for setting in ["server.ecs = false\n", "server.ecs = [\"198.18.0.0/15\"]\n"] {
+        check(
+            &world(setting).snapshot(),
+            "www.example. A +from=1.0.0.9 +subnet=7.0.0.0/24",
+            "NOERROR aa edns=1232\nan www.example. 30 A 203.0.113.50",
+        );
+    }
+}
+
+#[test]
+fn a_resolver_that_is_named_is_honoured() {
+    check(
+        &world("server.ecs = [\"198.18.0.0/15\"]\n").snapshot(),
+        "www.example. A +from=198.18.5.5 +subnet=7.0.0.0/24",
+        "NOERROR aa edns=1232 subnet=7.0.0.0/24/16\nan www.example. 30 A 203.0.113.40",
+    );
+}
+
+#[test]
+fn a_pool_that_does_not_honour_it_echoes_it_with_scope_0() {
+    check(
+        &world("").snapshot(),
+        "blind.example. A +from=1.0.0.9 +subnet=7.0.0.0/24",
+        "NOERROR aa edns=1232 subnet=7.0.0.0/24/0\nan blind.example. 30 A 203.0.113.50",
+    );
+}
+
+#[test]
+fn section_7_2_1_a_malformed_option_is_a_format_error() {
+    for value in [
+        &[0, 1, 24, 0, 49, 36][..],
+        &[0, 1, 24, 0, 49, 36, 10, 0],
+        &[0, 1, 23, 0, 49, 36, 11],
+        &[0, 1, 33, 0, 1, 2, 3, 4, 5],
+        &[0, 3, 8, 0, 1],
+        &[0, 1, 24, 24, 49, 36, 10],
+        &[0, 1],
+        &[],
+    ] {
+        let options = [&[0, 8, 0, value.len() as u8], value].concat();
+        let ask = Ask { options, ..Ask::new("www.example. A +edns") };
+        let (_, response) = ask.of(&world("").snapshot());
+        assert_eq!(show(&response), "FORMERR edns=1232", "{value:?}");
+    }
+}
+
+#[test]
+fn one_order_for_everybody_has_scope_0() {
+    check(
+        &world("").snapshot(),
+        "first.example. A +subnet=1.0.0.0/24",
+        "NOERROR aa edns=1232 subnet=1.0.0.0/24/0\nan first.example. 30 A 203.0.113.40",
+    );
+}

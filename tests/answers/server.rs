@@ -1,0 +1,115 @@
+//! The transports on sockets of loopback addresses, with ports that the kernel chooses.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use meridian::answer::{Snapshot, Transport};
+use meridian::serve::tcp::{Acceptor, Admission, Limits};
+use meridian::serve::udp::Worker;
+use meridian::serve::{Totals, bind};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+/// What serves a snapshot over UDP and TCP; ends when dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    stop: watch::Sender<bool>,
+    worker: Option<Worker>,
+    _runtime: Runtime,
+}
+
+/// Nothing takes this long but a failure.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Server {
+    pub(crate) fn start(snapshot: Snapshot) -> Self {
+        let shared = Arc::new(ArcSwap::from_pointee(snapshot));
+        let totals = Totals::default();
+        let mut listeners = bind(&[(Ipv4Addr::LOCALHOST, 0).into()], 1).unwrap();
+        let listener = listeners.remove(0);
+        let tally = totals.tally(Transport::Udp);
+        let udp = listener.udp.into_iter().next().unwrap();
+        let worker = Worker::spawn(udp, shared.clone(), tally, |_, _| ()).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let limits = Limits { idle: PATIENCE, connections: 10, per_client: 10 };
+        let (stop, stopped) = watch::channel(false);
+        let acceptor = Acceptor {
+            listener: listener.tcp,
+            shared,
+            tally: Arc::new(Mutex::new(totals.tally(Transport::Tcp))),
+            admission: Admission::new(limits),
+            stop: stopped,
+        };
+        runtime.spawn(acceptor.run());
+        Self { address: listener.address, stop, worker: Some(worker), _runtime: runtime }
+    }
+
+    /// Sends `messages` as datagrams from one socket and returns the first `count` responses.
+    pub(crate) fn udp(&self, messages: &[Vec<u8>], count: usize) -> Vec<Vec<u8>> {
+        let socket = UdpSocket::bind((IpAddr::from(Ipv4Addr::LOCALHOST), 0)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.connect(self.address).unwrap();
+        for message in messages {
+            socket.send(message).unwrap();
+        }
+        let receive = || {
+            let mut response = vec![0; 65_535];
+            let len = socket.recv(&mut response).unwrap();
+            response.truncate(len);
+            response
+        };
+        (0..count).map(|_| receive()).collect()
+    }
+
+    /// Sends one datagram and returns the response.
+    pub(crate) fn ask(&self, message: &[u8]) -> Vec<u8> {
+        self.udp(&[message.to_vec()], 1).remove(0)
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+
+    /// Sends one message over a connection of its own and returns the response.
+    pub(crate) fn tcp(&self, message: &[u8]) -> Vec<u8> {
+        let mut stream = self.connect();
+        stream.write_all(&framed(message)).unwrap();
+        read_message(&mut stream)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.stop.send(true);
+        if let Some(worker) = self.worker.take() {
+            worker.stop();
+            // Wakes it: it looks up once a datagram has come.
+            let waker = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let _ = waker.send_to(&[], self.address);
+            worker.join();
+        }
+    }
+}
+
+/// A message behind its length (RFC 1035 section 4.2.2).
+pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
+    [&(message.len() as u16).to_be_bytes()[..], message].concat()
+}
+
+pub(crate) fn read_message(stream: &mut TcpStream) -> Vec<u8> {
+    let mut len = [0; 2];
+    stream.read_exact(&mut len).unwrap();
+    let mut message = vec![0; usize::from(u16::from_be_bytes(len))];
+    stream.read_exact(&mut message).unwrap();
+    message
+}
