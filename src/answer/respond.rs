@@ -294,15 +294,19 @@ impl<'s> Response<'s, '_> {
             self.put(Section::Answer, link.at, set)?;
             return Ok(None);
         }
-        if self.qtype == RecordType::ANY {
-            self.writer.put_record(Section::Answer, link.at, HINFO, ANY_TTL, ANY_HINFO)?;
-            return Ok(None);
-        }
         let Some(set) = node.set(RecordType::CNAME) else {
-            self.negative(link, Kind::NoData, None)?;
+            if self.qtype == RecordType::ANY && !is_empty_non_terminal(node) {
+                self.writer.put_record(Section::Answer, link.at, HINFO, ANY_TTL, ANY_HINFO)?;
+            } else {
+                self.negative(link, Kind::NoData, None)?;
+            }
             return Ok(None);
         };
         self.put(Section::Answer, link.at, set)?;
+        // ANY matches the alias itself (RFC 8482 section 4.2).
+        if self.qtype == RecordType::ANY {
+            return Ok(None);
+        }
         let target = set.rdatas().next().unwrap_or(&[0]);
         let at = self.writer.len() - target.len();
         Ok(Qname::read(target).map(|name| Link { name, at }))
@@ -440,4 +444,9 @@ impl<'s> Response<'s, '_> {
             _ => false,
         }
     }
+}
+
+/// Whether the name exists only for the names below it (RFC 4592 section 2.2.2).
+fn is_empty_non_terminal(node: Node<'_>) -> bool {
+    node.binding().is_none() && node.sets().len() == 0
 }

@@ -14,6 +14,7 @@ mod rfc6672;
 mod rfc6891;
 mod rfc7766;
 mod rfc7871;
+mod rfc8482;
 mod server;
 mod steered;
 #[path = "../support/world.rs"]
