@@ -11,7 +11,7 @@ use crate::wire::{
     CLASS_IN, ClientSubnet, Edns, Full, HEADER, Head, OptRecord, Qname, Query, Rcode, RecordType,
     Section, Unanswerable, Writer,
 };
-use crate::zone::{Entry, Found, Node, RrSet, Zone, ZoneIndex};
+use crate::zone::{Entry, Found, Node, RrSet, Zone, ZoneIndex, ZoneSet};
 
 use super::snapshot::{Generation, Snapshot};
 use super::steer::Steered;
@@ -118,7 +118,7 @@ pub(super) fn answer_observed<'s>(
             return refuse(snapshot, request, out, rcode, head, edns);
         }
     };
-    let zone = match snapshot.zones.set.closest(query.qname.as_wire()) {
+    let zone = match zone_of(&snapshot.zones.set, &query) {
         _ if query.qclass != CLASS_IN => Err(Rcode::Refused),
         _ if matches!(query.qtype, RecordType::AXFR | RecordType::IXFR) => Err(Rcode::Refused),
         Some((index, Entry::Serving(zone))) => Ok((index, &**zone)),
@@ -180,6 +180,17 @@ impl Answer {
             az: None,
         }
     }
+}
+
+/// The zone that a query is for: the closest to its name. DS of a zone's own name is asked of its
+/// parent, where that is ours too (RFC 4035 section 3.1.4.1).
+fn zone_of<'s>(zones: &'s ZoneSet, query: &Query<'_>) -> Option<(ZoneIndex, &'s Entry)> {
+    let name = query.qname.as_wire();
+    let above = match name.split_first() {
+        Some((&len, rest)) if query.qtype == RecordType::DS => rest.get(usize::from(len)..),
+        _ => None,
+    };
+    above.and_then(|above| zones.closest(above)).or_else(|| zones.closest(name))
 }
 
 /// The longest response that the transport carries (RFC 1035 section 4.2, RFC 6891 section 6.2.5).

@@ -44,6 +44,20 @@ fn ds_at_the_cut_is_the_parents() {
 }
 
 #[test]
+fn ds_of_a_zone_of_ours_is_its_parents_where_that_is_ours_too() {
+    let worlds = World::new(&format!(
+        "=== zones/example.zone\n{head}{RECORDS}=== zones/sub.example.zone\n{head}",
+        head = super::world::HEAD
+    ));
+    check(&worlds.snapshot(), "sub.example. DS", &format!("NOERROR aa\n{DS}"));
+    // Below, and at the top of what we have, the zone itself answers.
+    check(&worlds.snapshot(), "example. DS", &format!("NOERROR aa\n{SOA}"));
+    let of_sub = SOA.replace("example", "sub.example");
+    check(&worlds.snapshot(), "x.sub.example. DS", &format!("NXDOMAIN aa\n{of_sub}"));
+    check(&worlds.snapshot(), "sub.example. A", &format!("NOERROR aa\n{of_sub}"));
+}
+
+#[test]
 fn glue_that_does_not_fit_truncates() {
     let records: String =
         (0..40).map(|n| format!("sub NS ns{n}.sub\nns{n}.sub AAAA 2001:db8::{n}\n")).collect();
