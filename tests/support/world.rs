@@ -12,7 +12,7 @@ use meridian::control::load::{Loaded, load};
 use meridian::diag::Style;
 use meridian::health::{Cause, MonitorId, Outcome, Verdict};
 use meridian::route::{Director, Effects, Event, PoolId, Saved};
-use meridian::time::{Monotonic, Now, Wall};
+use meridian::time::{Now, Wall};
 use tempfile::TempDir;
 
 /// A loaded configuration and its health.
@@ -65,18 +65,22 @@ impl World {
 
     /// Has every monitor succeed until nothing is fresh and no hold runs.
     pub fn settle(&mut self) {
-        self.probe("", &Verdict::Success);
+        self.restore("");
         let _ = self.pass(Duration::from_secs(3600));
     }
 
     /// Has every endpoint of `az` fail until it is down.
-    pub fn fail(&mut self, az: &str) -> Vec<Effects> {
-        self.probe(az, &Verdict::Failure(Cause::Refused))
+    pub fn fail(&mut self, az: &str) {
+        for _ in 0..3 {
+            self.probe(az, &Verdict::Failure(Cause::Refused));
+        }
     }
 
     /// Has every endpoint of `az` succeed until it is up; holds begin.
-    pub fn restore(&mut self, az: &str) -> Vec<Effects> {
-        self.probe(az, &Verdict::Success)
+    pub fn restore(&mut self, az: &str) {
+        for _ in 0..3 {
+            self.probe(az, &Verdict::Success);
+        }
     }
 
     /// Lets time pass.
@@ -88,28 +92,18 @@ impl World {
         self.director.apply(Event::Clock, self.now)
     }
 
-    /// The point in time that the world has come to.
-    pub fn now(&self) -> Monotonic {
-        self.now.mono
-    }
-
     /// The pool of this full name.
     pub fn pool(&self, name: &str) -> PoolId {
         self.loaded.routing.topology.pools.position(|pool| pool.name == name).unwrap()
     }
 
-    /// Gives every monitor of `az` (of all, for the empty name) results until its state is theirs.
-    fn probe(&mut self, az: &str, verdict: &Verdict) -> Vec<Effects> {
-        let mut effects = vec![];
-        for monitor in self.monitors(az) {
-            for _ in 0..3 {
-                let outcome =
-                    Outcome { monitor, duration: Duration::ZERO, verdict: verdict.clone() };
-                let event = Event::Outcome { epoch: self.epoch, outcome };
-                effects.push(self.director.apply(event, self.now));
-            }
-        }
-        effects
+    /// Gives every monitor of `az` (of all, for the empty name) one result.
+    pub fn probe(&mut self, az: &str, verdict: &Verdict) -> Vec<Effects> {
+        let outcomes = self.monitors(az).into_iter().map(|monitor| {
+            let outcome = Outcome { monitor, duration: Duration::ZERO, verdict: verdict.clone() };
+            self.director.apply(Event::Outcome { epoch: self.epoch, outcome }, self.now)
+        });
+        outcomes.collect()
     }
 
     fn monitors(&self, az: &str) -> Vec<MonitorId> {
