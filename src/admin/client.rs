@@ -14,10 +14,8 @@ use tokio::net::UnixStream;
 /// Why a command got no answer from the server.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens.
-    #[error(
-        "can't reach the server at {socket}: {error}; is it running, and may you use its socket?"
-    )]
+    /// Nobody listens, or not to this user.
+    #[error("can't reach the server at {socket}: {error}; {}", remedy(error))]
     Unreachable {
         /// The socket.
         socket: String,
@@ -49,6 +47,13 @@ pub async fn ask<T: DeserializeOwned>(
     }
     let error = serde_json::from_slice(&body).map(|ErrorBody { error }| error);
     Err(ClientError::Refused(error.unwrap_or_else(|_| status.to_string())))
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "the socket is for its owner and group alone",
+        _ => "is it running with this configuration?",
+    }
 }
 
 #[derive(Deserialize)]

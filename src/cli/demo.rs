@@ -59,7 +59,7 @@ struct Server {
     running: Option<JoinHandle<io::Result<()>>>,
 }
 
-/// Serves until interrupted.
+/// Serves until interrupted, or until the terminal is closed.
 pub(super) fn serve(config: &Config) -> Result<(), Failure> {
     let mut options = Options::load(config)?;
     let introduction = introduction(&options.loaded);
@@ -68,6 +68,7 @@ pub(super) fn serve(config: &Config) -> Result<(), Failure> {
     let served = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
         let fleet = Fleet::start(&options.loaded).await?;
         options.state = Some(state.clone());
         options.log.format = LogFormat::Text;
@@ -77,6 +78,7 @@ pub(super) fn serve(config: &Config) -> Result<(), Failure> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
         }
         daemon.stop().await;
         Ok(())
@@ -92,8 +94,11 @@ pub(super) fn switch(config: &Config, az: &str, switch: Switch) -> Result<(), Fa
         Switch::Start => "start",
     };
     let az_path: String = form_urlencoded::byte_serialize(az.as_bytes()).collect();
-    let reply: Value = config.ask(Method::POST, &format!("/demo/{az_path}/{verb}"), None)?;
-    let done = reply.get("done").and_then(Value::as_str).unwrap_or_default();
+    let path = format!("/demo/{az_path}/{verb}");
+    // `meridian run` has no such path.
+    let reply: Value = config.ask(Method::POST, &path, Some(StatusCode::NOT_FOUND))?;
+    let done = reply.get("done").and_then(Value::as_str);
+    let done = done.ok_or_else(|| Failure::new("the running server is no `meridian demo`"))?;
     output::print(format_args!("{done}\n"));
     Ok(())
 }
@@ -179,13 +184,17 @@ fn done(az: &str, what: &str, addresses: &[SocketAddr]) -> Json<Value> {
 }
 
 fn unknown(az: &str) -> (StatusCode, Json<Value>) {
-    (StatusCode::NOT_FOUND, Json(json!({ "error": format!("no endpoint is in {az}") })))
+    (StatusCode::BAD_REQUEST, Json(json!({ "error": format!("no endpoint is in {az}") })))
 }
 
 /// An HTTP server that says where it is and answers health checks. It dies with its task.
 async fn listen(az: &str, address: SocketAddr) -> io::Result<JoinHandle<io::Result<()>>> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        io::Error::new(error.kind(), format!("can't serve HTTP on {address}: {error}"))
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => "; is another demo running?",
+            _ => "",
+        };
+        io::Error::new(error.kind(), format!("can't serve HTTP on {address}: {error}{hint}"))
     })?;
     let greeting = format!("hello from {az}\n");
     let routes = Router::new()

@@ -80,7 +80,7 @@ fn text(explanation: &Explanation) -> String {
     }
     match explanation.scope {
         Some(scope) => line("scope", &format!("/{scope}")),
-        None => line("scope", "none: client subnets are not honoured"),
+        None => line("scope", "none: the answer carries no client subnet"),
     }
     let origin = match generation {
         0 => "the files, every endpoint up".into(),

@@ -15,13 +15,13 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use output::Failure;
 
 /// An authoritative DNS server that answers with the nearest healthy availability zone.
 #[derive(Debug, Parser)]
-#[command(name = "meridian", version, about, max_term_width = 100)]
+#[command(name = "meridian", version, about, after_help = ATTRIBUTION, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -29,7 +29,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve until SIGTERM; SIGHUP reloads
+    /// Serve DNS until SIGTERM or SIGINT; SIGHUP reloads
     Run(Config),
     /// Load every file as `run` would and show all faults; exits 1 if there are errors
     Check(Config),
@@ -37,7 +37,7 @@ enum Command {
     Explain(Explain),
     /// Show pools, azs, endpoints, zones and what failed to load
     Status(Config),
-    /// Load every file again; exits 1 if anything was refused
+    /// Have the running server load every file again; exits 1 if anything was refused
     Reload(Config),
     /// Serve the configuration's zones with a small HTTP server for every az, to try it out
     Demo(Demo),
@@ -46,7 +46,7 @@ enum Command {
 /// Where the configuration is.
 #[derive(Debug, Args)]
 struct Config {
-    /// The configuration [default: ./meridian.toml, then /etc/meridian/meridian.toml]
+    /// The configuration of the server [default: ./meridian.toml, then /etc/meridian/meridian.toml]
     #[arg(long, short, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
@@ -55,7 +55,7 @@ struct Config {
 struct Explain {
     /// The name that is asked for
     name: String,
-    /// The client, by its address
+    /// The address of the client
     #[arg(long, value_name = "IP")]
     client: IpAddr,
     /// The record type that is asked for
@@ -78,20 +78,30 @@ struct Demo {
 
 #[derive(Debug, Subcommand)]
 enum DemoAction {
-    /// Kill an az's HTTP servers
+    /// Kill the HTTP servers of an az
     Stop {
-        /// The az
+        /// The az, by its name in the configuration
         az: String,
     },
-    /// Start them again
+    /// Start the HTTP servers of an az again
     Start {
-        /// The az
+        /// The az, by its name in the configuration
         az: String,
     },
 }
 
+/// What the licences of the data in geoip/ ask to be said.
+const ATTRIBUTION: &str = "\
+Clients are located with IP Geolocation by DB-IP (https://db-ip.com) and country points derived
+from GeoNames (https://www.geonames.org), both CC BY 4.0.";
+
 /// Exit code where files or the server have faults; clap exits with 2 for wrong usage.
 const FAULT: u8 = 1;
+
+/// All commands and their options.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {

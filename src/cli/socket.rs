@@ -48,7 +48,9 @@ impl Config {
         let socket = config::control_socket(&path, &environment())
             .map_err(|error| Failure::new(format!("can't read {}: {error}", path.display())))?;
         let system = Path::new(SYSTEM_SOCKET);
-        let is_elsewhere = !socket.is_named && !socket.path.exists() && system.exists();
+        // Where this user may not look, it may well be.
+        let may_exist = !matches!(system.try_exists(), Ok(false));
+        let is_elsewhere = !socket.is_named && !socket.path.exists() && may_exist;
         Ok(if is_elsewhere { system.into() } else { socket.path })
     }
 }

@@ -12,6 +12,7 @@ use crate::route::{AzStatus, EndpointStatus, ShownAzState};
 use crate::time::Wall;
 
 use super::Config;
+use super::explain::plural;
 use super::output::{self, Failure};
 
 /// Shows what the running server knows.
@@ -46,7 +47,7 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
         let standing = match zone.standing {
             Standing::Current => "",
             Standing::Kept => ", as it was before its files had errors",
-            Standing::Broken => "its files have errors: SERVFAIL",
+            Standing::Broken => "answers SERVFAIL: its files have errors",
         };
         match zone.serial {
             Some(serial) => writeln!(
@@ -75,8 +76,10 @@ fn load(out: &mut String, load: &LoadStatus, now: Wall) -> std::fmt::Result {
     let result = if *clean { "clean" } else { "refused in part" };
     writeln!(
         out,
-        "files loaded {} ago: {result}, {warnings} warnings ({succeeded} clean, {failed} refused so far)",
-        ago(now, *at)
+        "files loaded {} ago: {result}, {warnings} warning{} (loads so far: {succeeded} clean, \
+         {failed} refused in part)",
+        ago(now, *at),
+        plural(*warnings)
     )?;
     for error in errors {
         writeln!(out, "  {error}")?;
