@@ -1,0 +1,111 @@
+//! Made-up values with something in every field.
+
+use meridian::answer::Explanation;
+use meridian::answer::explain::{ExplainedAz, ExplainedPlace, ExplainedRule, Steering, Verdict};
+use meridian::control::status::{
+    DatabaseStatus, LoadStatus, Standing, Status, TransitionCount, ZoneStatus,
+};
+use meridian::health::HealthState;
+use meridian::route::status::{MonitorStatus, PoolStatus, ShownSetback};
+use meridian::route::{self, AzStatus, EndpointStatus, ShownAzState};
+use meridian::time::Wall;
+
+pub(crate) fn status() -> Status {
+    let at = Wall::default();
+    let setback = || Some(ShownSetback { cause: "status 503".into(), at });
+    let monitor = MonitorStatus {
+        state: HealthState::Down,
+        since: at,
+        failing: false,
+        fresh: false,
+        last_failure: setback(),
+        could_not_probe: setback(),
+        next_probe: at,
+    };
+    let endpoint = EndpointStatus {
+        address: [203, 0, 113, 10].into(),
+        counts_as_up: false,
+        monitor: Some(monitor),
+    };
+    let az = AzStatus {
+        name: "mumbai".into(),
+        state: ShownAzState::Held { until: at },
+        endpoints: vec![endpoint],
+    };
+    let pool = PoolStatus { name: "app.example:web".into(), azs: vec![az] };
+    Status {
+        version: "0".into(),
+        started_at: at,
+        now: at,
+        generation: 7,
+        published_at: at,
+        health: route::Status { ready: true, pools: vec![pool] },
+        transitions: vec![TransitionCount {
+            pool: "app.example:web".into(),
+            az: "mumbai".into(),
+            eligible: 1,
+            not_eligible: 2,
+        }],
+        zones: vec![ZoneStatus {
+            origin: "app.example.".into(),
+            standing: Standing::Current,
+            serial: Some(1),
+            names: 2,
+            records: 3,
+        }],
+        databases: vec![DatabaseStatus {
+            name: "geoip/world.mmdb".into(),
+            kind: "City".into(),
+            built_at: at,
+            records: 4,
+        }],
+        load: LoadStatus {
+            at,
+            clean: false,
+            errors: vec!["a fault".into()],
+            warnings: 5,
+            succeeded: 6,
+            failed: 7,
+        },
+    }
+}
+
+pub(crate) fn explanation() -> Explanation {
+    let place = ExplainedPlace {
+        point: Some((19.0, 73.0)),
+        point_from: Some("geoip/world.mmdb".into()),
+        country: Some("IN".into()),
+        continent: Some("AS".into()),
+        network: "49.36.8.0/22".into(),
+    };
+    let az = ExplainedAz {
+        name: "mumbai".into(),
+        distance_km: Some(16.0),
+        bias: 1.0,
+        state: "down".into(),
+        cause: Some("connection refused".into()),
+        verdict: Verdict::PassedOver,
+    };
+    let steering = Steering {
+        pool: "app.example:web".into(),
+        policy: "nearest".into(),
+        decided_by: "49.36.10.1, the client subnet".into(),
+        place,
+        rule: Some(ExplainedRule { number: 1, clients: vec!["country:IN".into()] }),
+        azs: vec![az],
+        tier: 1,
+        ttl: 30,
+        ttl_is_short: false,
+    };
+    Explanation {
+        name: "www.app.example.".into(),
+        rtype: "A".into(),
+        client: [49, 36, 10, 1].into(),
+        generation: 7,
+        rcode: "NOERROR".into(),
+        steering: Some(steering),
+        answer: vec!["www.app.example. 30 IN A 203.0.113.10".into()],
+        authority: vec!["app.example. 30 IN SOA …".into()],
+        scope: Some(12),
+    }
+}
