@@ -1,7 +1,7 @@
 //! The answering function: a query and a snapshot in, a response out.
 //!
 //! It follows RFC 1034 section 4.3.2 through the zone's tree, and where it meets a name that a pool
-//! is bound to, asks [`super::steer`] for the az. It allocates nothing, takes no lock and reads no
+//! is bound to, asks `super::steer` for the az. It allocates nothing, takes no lock and reads no
 //! clock. UDP, TCP and `explain` all call it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
