@@ -2,6 +2,7 @@
 //! order in which they need each other and stopped in the reverse.
 
 use std::io;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -17,7 +18,7 @@ use crate::admin::server::{self, ControlSocket};
 use crate::admin::{full, read_only};
 use crate::answer::Transport;
 use crate::clock::Clock;
-use crate::config::{Environment, LogSettings, Settings};
+use crate::config::{Environment, LogSettings};
 use crate::control::{Control, Handle, Loaded, load};
 use crate::probe::Prober;
 use crate::serve::tcp::{Acceptor, Admission, Limits};
@@ -46,7 +47,7 @@ pub(super) struct Options {
 /// A running server.
 pub(super) struct Daemon {
     control: Handle,
-    settings: Settings,
+    addresses: Vec<SocketAddr>,
     workers: Vec<Worker>,
     tasks: Vec<JoinHandle<io::Result<()>>>,
     stop: watch::Sender<bool>,
@@ -110,6 +111,8 @@ impl Daemon {
             let listener = TcpListener::bind(address)
                 .await
                 .map_err(|error| Failure::new(format!("[admin] listen {address}: {error}")))?;
+            let address = listener.local_addr()?;
+            tracing::info!(%address, "serving HTTP");
             let routes = read_only(control.clone(), totals.clone());
             admin.push(tokio::spawn(server::serve(listener, routes, admin_stopped)));
         }
@@ -121,9 +124,10 @@ impl Daemon {
             connections: settings.tcp.connections,
             per_client: settings.tcp.per_client,
         });
-        let (mut udp, mut tasks) = (vec![], vec![]);
+        let (mut addresses, mut udp, mut tasks) = (vec![], vec![], vec![]);
         for listener in listeners {
             tracing::info!(address = %listener.address, "listening on {}", listener.address);
+            addresses.push(listener.address);
             for socket in listener.udp {
                 let tally = totals.tally(Transport::Udp);
                 udp.push(Worker::spawn(socket, control.shared(), tally, |_, _| ())?);
@@ -137,7 +141,7 @@ impl Daemon {
             };
             tasks.push(tokio::spawn(acceptor.run()));
         }
-        Ok(Self { control, settings, workers: udp, tasks, stop, admin, admin_stop })
+        Ok(Self { control, addresses, workers: udp, tasks, stop, admin, admin_stop })
     }
 
     /// Asks the control task.
@@ -147,7 +151,7 @@ impl Daemon {
 
     /// Where it listens, for people.
     pub(super) fn summary(&self) -> String {
-        let addresses: Vec<_> = self.settings.listen.iter().map(ToString::to_string).collect();
+        let addresses: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
         format!("serving on {}", addresses.join(", "))
     }
 
