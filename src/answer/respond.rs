@@ -111,14 +111,15 @@ pub(super) fn answer_observed<'s>(
     out: &mut [u8],
     observer: &mut impl Observer<'s>,
 ) -> Answer {
-    let query = match Query::parse(request.message) {
+    let mut qname = Qname::ROOT;
+    let query = match Query::parse(request.message, &mut qname) {
         Ok(query) => query,
         Err(Unanswerable::Drop) => return Answer::none(snapshot.generation),
         Err(Unanswerable::Reply { rcode, head, edns }) => {
             return refuse(snapshot, request, out, rcode, head, edns);
         }
     };
-    let zone = match zone_of(&snapshot.zones.set, &query) {
+    let zone = match zone_of(&snapshot.zones.set, &qname, query.qtype) {
         _ if query.qclass != CLASS_IN => Err(Rcode::Refused),
         _ if matches!(query.qtype, RecordType::AXFR | RecordType::IXFR) => Err(Rcode::Refused),
         Some((index, Entry::Serving(zone))) => Ok((index, &**zone)),
@@ -146,6 +147,8 @@ pub(super) fn answer_observed<'s>(
         subnet,
         id: query.head.id(),
         qtype: query.qtype,
+        name: &mut qname,
+        name_at: HEADER,
         writer,
         rcode: Rcode::NoError,
         kind: Kind::Static,
@@ -154,7 +157,7 @@ pub(super) fn answer_observed<'s>(
         az: None,
     };
     let start = response.writer.mark();
-    if response.resolve(query.qname, observer).is_err() {
+    if response.resolve(observer).is_err() {
         response.writer.rewind(start);
         response.writer.set_truncated();
         response.kind = Kind::Truncated;
@@ -184,10 +187,14 @@ impl Answer {
 
 /// The zone that a query is for: the closest to its name. DS of a zone's own name is asked of its
 /// parent, where that is ours too (RFC 4035 section 3.1.4.1).
-fn zone_of<'s>(zones: &'s ZoneSet, query: &Query<'_>) -> Option<(ZoneIndex, &'s Entry)> {
-    let name = query.qname.as_wire();
+fn zone_of<'s>(
+    zones: &'s ZoneSet,
+    qname: &Qname,
+    qtype: RecordType,
+) -> Option<(ZoneIndex, &'s Entry)> {
+    let name = qname.as_wire();
     let above = match name.split_first() {
-        Some((&len, rest)) if query.qtype == RecordType::DS => rest.get(usize::from(len)..),
+        Some((&len, rest)) if qtype == RecordType::DS => rest.get(usize::from(len)..),
         _ => None,
     };
     above.and_then(|above| zones.closest(above)).or_else(|| zones.closest(name))
@@ -237,10 +244,13 @@ const HINFO: RecordType = RecordType(13);
 /// TTL of that record, in seconds.
 const ANY_TTL: u32 = 3600;
 
-/// A name on the way through a CNAME chain, and where in the response it stands.
-struct Link {
-    name: Qname,
-    at: usize,
+/// What a step through the tree came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// The answer stands.
+    Done,
+    /// The name at hand is another name for the one before.
+    Alias,
 }
 
 /// A response while the tree is walked.
@@ -252,6 +262,10 @@ struct Response<'s, 'q> {
     subnet: Option<ClientSubnet<'q>>,
     id: u16,
     qtype: RecordType,
+    /// The name at hand: QNAME, then each that a CNAME or DNAME leads to.
+    name: &'q mut Qname,
+    /// Where in the response it stands.
+    name_at: usize,
     writer: Writer<'q>,
     rcode: Rcode,
     kind: Kind,
@@ -262,74 +276,61 @@ struct Response<'s, 'q> {
 
 impl<'s> Response<'s, '_> {
     /// RFC 1034 section 4.3.2 from step 3 on, within one zone.
-    fn resolve(&mut self, qname: Qname, observer: &mut impl Observer<'s>) -> Result<(), Full> {
-        let mut link = Link { name: qname, at: HEADER };
+    fn resolve(&mut self, observer: &mut impl Observer<'s>) -> Result<(), Full> {
         for _ in 0..MAX_LINKS {
-            let next = match self.zone.find(link.name.as_wire()) {
+            let step = match self.zone.find(self.name.as_wire()) {
                 Found::Exact(node) | Found::Wildcard { node, .. } => {
-                    self.at_node(node, &link, observer)?
+                    self.at_node(node, observer)?
                 }
-                Found::Delegation(cut) => {
-                    return self.at_cut(cut, &link);
-                }
-                Found::Dname(node) => self.at_dname(node, &link)?,
+                Found::Delegation(cut) => return self.at_cut(cut),
+                Found::Dname(node) => self.at_dname(node)?,
                 Found::NoName { .. } => {
                     self.rcode = Rcode::NxDomain;
-                    return self.negative(&link, Kind::NoName, None);
+                    return self.negative(Kind::NoName, None);
                 }
             };
-            match next {
-                Some(next) if self.is_in_zone(&next.name) => link = next,
-                _ => return Ok(()),
+            match step {
+                Step::Alias if self.is_in_zone() => {}
+                Step::Alias | Step::Done => return Ok(()),
             }
         }
         Ok(())
     }
 
     /// The name exists: its pool, its records, its CNAME, or nothing of the type.
-    fn at_node(
-        &mut self,
-        node: Node<'s>,
-        link: &Link,
-        observer: &mut impl Observer<'s>,
-    ) -> Result<Option<Link>, Full> {
+    fn at_node(&mut self, node: Node<'s>, observer: &mut impl Observer<'s>) -> Result<Step, Full> {
         self.writer.set_authoritative();
         if let Some(pool) =
             node.binding().and_then(|binding| self.snapshot.zones.pool(self.zone_index, binding))
             && matches!(self.qtype, RecordType::A | RecordType::AAAA)
         {
-            self.at_pool(pool, link, observer)?;
-            return Ok(None);
+            self.at_pool(pool, observer)?;
+            return Ok(Step::Done);
         }
         if let Some(set) = node.set(self.qtype) {
-            self.put(Section::Answer, link.at, set)?;
-            return Ok(None);
+            self.put(Section::Answer, self.name_at, set)?;
+            return Ok(Step::Done);
         }
         let Some(set) = node.set(RecordType::CNAME) else {
             if self.qtype == RecordType::ANY && !is_empty_non_terminal(node) {
-                self.writer.put_record(Section::Answer, link.at, HINFO, ANY_TTL, ANY_HINFO)?;
+                self.writer.put_record(Section::Answer, self.name_at, HINFO, ANY_TTL, ANY_HINFO)?;
             } else {
-                self.negative(link, Kind::NoData, None)?;
+                self.negative(Kind::NoData, None)?;
             }
-            return Ok(None);
+            return Ok(Step::Done);
         };
-        self.put(Section::Answer, link.at, set)?;
+        self.put(Section::Answer, self.name_at, set)?;
         // ANY matches the alias itself (RFC 8482 section 4.2).
         if self.qtype == RecordType::ANY {
-            return Ok(None);
+            return Ok(Step::Done);
         }
         let target = set.rdatas().next().unwrap_or(&[0]);
-        let at = self.writer.len() - target.len();
-        Ok(Qname::read(target).map(|name| Link { name, at }))
+        self.name_at = self.writer.len() - target.len();
+        Ok(self.name.read(target).map_or(Step::Done, |()| Step::Alias))
     }
 
     /// The name is steered and one of its address families asked for.
-    fn at_pool(
-        &mut self,
-        pool_id: PoolId,
-        link: &Link,
-        observer: &mut impl Observer<'s>,
-    ) -> Result<(), Full> {
+    fn at_pool(&mut self, pool_id: PoolId, observer: &mut impl Observer<'s>) -> Result<(), Full> {
         let Some(steered) = Steered::decide(self.snapshot, pool_id, self.peer, self.subnet) else {
             self.rcode = Rcode::ServFail;
             self.kind = Kind::Error;
@@ -342,18 +343,18 @@ impl<'s> Response<'s, '_> {
         if steered.pool.has_family(wanted) {
             self.scope = self.scope.max(steered.scope());
         }
-        let (at, ttl) = (link.at, steered.ttl);
+        let ttl = steered.ttl;
         let given = match (wanted, steered.az) {
             (Family::V4, Some(az)) => {
-                self.put_rotated(at, RecordType::A, ttl, &az.addresses_v4, Ipv4Addr::octets)?
+                self.put_rotated(RecordType::A, ttl, &az.addresses_v4, Ipv4Addr::octets)?
             }
             (Family::V6, Some(az)) => {
-                self.put_rotated(at, RecordType::AAAA, ttl, &az.addresses_v6, Ipv6Addr::octets)?
+                self.put_rotated(RecordType::AAAA, ttl, &az.addresses_v6, Ipv6Addr::octets)?
             }
             (_, None) => 0,
         };
         if given == 0 {
-            return self.negative(link, Kind::NoData, Some(ttl));
+            return self.negative(Kind::NoData, Some(ttl));
         }
         self.kind = Kind::Steered;
         self.az = steered.az_id;
@@ -364,7 +365,6 @@ impl<'s> Response<'s, '_> {
     /// Returns how many.
     fn put_rotated<T, const N: usize>(
         &mut self,
-        owner: usize,
         rtype: RecordType,
         ttl: u32,
         addresses: &[T],
@@ -373,20 +373,21 @@ impl<'s> Response<'s, '_> {
         let first = usize::from(self.id).checked_rem(addresses.len()).unwrap_or(0);
         let (last, rest) = addresses.split_at(first);
         for address in rest.iter().chain(last) {
-            self.writer.put_record(Section::Answer, owner, rtype, ttl, &octets(address))?;
+            let rdata = octets(address);
+            self.writer.put_record(Section::Answer, self.name_at, rtype, ttl, &rdata)?;
         }
         Ok(addresses.len())
     }
 
     /// The name is at or below a delegation.
-    fn at_cut(&mut self, cut: Node<'s>, link: &Link) -> Result<(), Full> {
-        let at = self.suffix_at(link, cut.depth());
+    fn at_cut(&mut self, cut: Node<'s>) -> Result<(), Full> {
+        let at = self.suffix_at(cut.depth());
         // RFC 4035 section 3.1.4.1: DS belongs to the parent side of the cut.
-        if self.qtype == RecordType::DS && at == link.at {
+        if self.qtype == RecordType::DS && at == self.name_at {
             self.writer.set_authoritative();
             return match cut.set(RecordType::DS) {
-                Some(set) => self.put(Section::Answer, link.at, set).map(|_| ()),
-                None => self.negative(link, Kind::NoData, None),
+                Some(set) => self.put(Section::Answer, at, set).map(|_| ()),
+                None => self.negative(Kind::NoData, None),
             };
         }
         self.kind = Kind::Referral;
@@ -402,33 +403,29 @@ impl<'s> Response<'s, '_> {
     }
 
     /// The name is below a DNAME (RFC 6672 section 3.2).
-    fn at_dname(&mut self, node: Node<'s>, link: &Link) -> Result<Option<Link>, Full> {
+    fn at_dname(&mut self, node: Node<'s>) -> Result<Step, Full> {
         self.writer.set_authoritative();
-        let Some(set) = node.set(RecordType::DNAME) else { return Ok(None) };
-        let owner = self.suffix_at(link, node.depth());
+        let Some(set) = node.set(RecordType::DNAME) else { return Ok(Step::Done) };
+        let owner = self.suffix_at(node.depth());
         self.put(Section::Answer, owner, set)?;
         let target = set.rdatas().next().unwrap_or(&[0]);
-        let Some(name) = link.name.with_suffix(owner - link.at, target) else {
+        if self.name.replace_suffix(owner - self.name_at, target).is_none() {
             self.rcode = Rcode::YxDomain;
-            return Ok(None);
-        };
-        let at = self.writer.put_record(
-            Section::Answer,
-            link.at,
-            RecordType::CNAME,
-            set.ttl(),
-            name.as_wire(),
-        )?;
-        Ok(Some(Link { name, at }))
+            return Ok(Step::Done);
+        }
+        let (at, name) = (self.name_at, self.name.as_wire());
+        self.name_at =
+            self.writer.put_record(Section::Answer, at, RecordType::CNAME, set.ttl(), name)?;
+        Ok(Step::Alias)
     }
 
     /// NODATA or NXDOMAIN: the SOA in the authority section (RFC 2308 section 3), its TTL at most
     /// `ttl`.
-    fn negative(&mut self, link: &Link, kind: Kind, ttl: Option<u32>) -> Result<(), Full> {
+    fn negative(&mut self, kind: Kind, ttl: Option<u32>) -> Result<(), Full> {
         self.writer.set_authoritative();
         self.kind = kind;
         let soa = self.zone.negative_soa();
-        let owner = self.suffix_at(link, self.zone.apex().depth());
+        let owner = self.suffix_at(self.zone.apex().depth());
         match (ttl, soa.rdatas().next()) {
             (Some(ttl), Some(rdata)) if ttl < soa.ttl() => {
                 self.writer.put_record(Section::Authority, owner, RecordType::SOA, ttl, rdata)?;
@@ -444,13 +441,14 @@ impl<'s> Response<'s, '_> {
         self.writer.put_set(section, owner, set.wire(), set.len())
     }
 
-    /// Where in the response the last `labels` labels of the link's name stand.
-    fn suffix_at(&self, link: &Link, labels: usize) -> usize {
-        link.at + link.name.suffix_offset(labels).unwrap_or(0)
+    /// Where in the response the last `labels` labels of the name at hand stand.
+    fn suffix_at(&self, labels: usize) -> usize {
+        self.name_at + self.name.suffix_offset(labels).unwrap_or(0)
     }
 
-    fn is_in_zone(&self, name: &Qname) -> bool {
-        match self.snapshot.zones.set.closest(name.as_wire()) {
+    /// Whether the name at hand is one of this zone's, not of one within or beside it.
+    fn is_in_zone(&self) -> bool {
+        match self.snapshot.zones.set.closest(self.name.as_wire()) {
             Some((index, Entry::Serving(_))) => index == self.zone_index,
             _ => false,
         }

@@ -10,8 +10,12 @@ pub struct Qname {
 }
 
 impl Qname {
-    /// The name at the start of `bytes`; `None` if it is cut short, compressed or too long.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
+    /// The root; a place to read a name into.
+    pub const ROOT: Self = Self { len: 1, wire: [0; MAX_NAME] };
+
+    /// Becomes the name at the start of `bytes`; `None`, and no change, if that is cut short,
+    /// compressed or too long.
+    pub fn read(&mut self, bytes: &[u8]) -> Option<()> {
         let mut at = 0;
         loop {
             let len = usize::from(*bytes.get(at)?);
@@ -23,12 +27,12 @@ impl Qname {
                 break;
             }
         }
-        let mut name = Self { len: at as u8, wire: [0; MAX_NAME] };
-        let wire = name.wire.get_mut(..at)?;
+        let wire = self.wire.get_mut(..at)?;
         wire.copy_from_slice(bytes.get(..at)?);
         // A length octet is at most 63, below every letter.
         wire.make_ascii_lowercase();
-        Some(name)
+        self.len = at as u8;
+        Some(())
     }
 
     /// The octets, in lower case, the root's zero octet included.
@@ -62,16 +66,16 @@ impl Qname {
         Some(at)
     }
 
-    /// This name with everything from octet `at` on (where a label begins) replaced by `suffix`, an
-    /// uncompressed name; `None` if that is longer than a name may be (RFC 6672 section 2.2).
-    pub fn with_suffix(&self, at: usize, suffix: &[u8]) -> Option<Self> {
+    /// Replaces everything from octet `at` on (where a label begins) by `suffix`, an uncompressed
+    /// name; `None`, and no change, if that makes the name longer than one may be (RFC 6672
+    /// section 2.2).
+    pub fn replace_suffix(&mut self, at: usize, suffix: &[u8]) -> Option<()> {
         let len = at + suffix.len();
-        let mut name = Self { len: u8::try_from(len).ok()?, wire: [0; MAX_NAME] };
-        name.wire.get_mut(..at)?.copy_from_slice(self.as_wire().get(..at)?);
-        let tail = name.wire.get_mut(at..len)?;
+        let tail = self.wire.get_mut(at..len)?;
         tail.copy_from_slice(suffix);
         tail.make_ascii_lowercase();
-        Some(name)
+        self.len = len as u8;
+        Some(())
     }
 }
 
@@ -89,27 +93,31 @@ mod tests {
     fn the_longest_name_fits_and_one_octet_more_does_not() {
         let label = |len: usize| [vec![len as u8], vec![b'A'; len]].concat();
         let name = |last: usize| [label(63), label(63), label(63), label(last), vec![0]].concat();
-        assert_eq!(Qname::read(&name(61)).unwrap().as_wire().len(), 255);
-        assert!(Qname::read(&name(62)).is_none());
+        let mut read = Qname::ROOT;
+        assert!(read.read(&name(61)).is_some());
+        assert_eq!(read.as_wire().len(), 255);
+        assert!(read.read(&name(62)).is_none());
+        assert_eq!(read.as_wire().len(), 255);
     }
 
     #[test]
     fn suffixes_are_found_and_replaced_by_label() {
-        let name = Qname::read(b"\x01a\x02bc\x03net\0").unwrap();
+        let mut name = Qname::ROOT;
+        name.read(b"\x01a\x02bc\x03net\0").unwrap();
         assert_eq!(name.label_count(), 3);
         assert_eq!(name.suffix_offset(1), Some(5));
         assert_eq!(name.suffix_offset(4), None);
-        let moved = name.with_suffix(5, b"\x03ORG\0").unwrap();
-        assert_eq!(moved.as_wire(), b"\x01a\x02bc\x03org\0");
+        name.replace_suffix(5, b"\x03ORG\0").unwrap();
+        assert_eq!(name.as_wire(), b"\x01a\x02bc\x03org\0");
     }
 
     #[test]
     fn a_replaced_suffix_never_makes_a_name_too_long() {
         let long = [&[63; 64][..], &[63; 64], &[63; 64], &[0]].concat();
-        let name = Qname::read(
-            b"\x3fbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\x01c\0",
-        )
-        .unwrap();
-        assert!(name.with_suffix(64, &long).is_none());
+        let mut name = Qname::ROOT;
+        name.read(b"\x3fbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\x01c\0")
+            .unwrap();
+        assert!(name.replace_suffix(64, &long).is_none());
+        assert_eq!(name.label_count(), 2);
     }
 }

@@ -16,8 +16,6 @@ pub const HEADER: usize = 12;
 pub struct Query<'a> {
     /// The header and question, as received.
     pub head: Head<'a>,
-    /// QNAME, in lower case.
-    pub qname: Qname,
     /// QTYPE.
     pub qtype: RecordType,
     /// QCLASS.
@@ -61,8 +59,8 @@ impl Head<'_> {
 }
 
 impl<'a> Query<'a> {
-    /// Reads `message`.
-    pub fn parse(message: &'a [u8]) -> Result<Self, Unanswerable<'a>> {
+    /// Reads `message`; QNAME goes to `qname`, in lower case.
+    pub fn parse(message: &'a [u8], qname: &mut Qname) -> Result<Self, Unanswerable<'a>> {
         let Some((header, body)) = message.split_first_chunk::<HEADER>() else {
             return Err(Unanswerable::Drop);
         };
@@ -78,9 +76,9 @@ impl<'a> Query<'a> {
         if (qd_high, qd_low) != (0, 1) {
             return refuse(Rcode::FormErr, bare, None);
         }
-        let Some(qname) = Qname::read(body) else {
+        if qname.read(body).is_none() {
             return refuse(Rcode::FormErr, bare, None);
-        };
+        }
         let question = qname.as_wire().len() + 4;
         let Some((&[.., t1, t0, c1, c0], records)) = body.split_at_checked(question) else {
             return refuse(Rcode::FormErr, bare, None);
@@ -104,7 +102,6 @@ impl<'a> Query<'a> {
         }
         Ok(Self {
             head,
-            qname,
             qtype: RecordType(u16::from_be_bytes([t1, t0])),
             qclass: u16::from_be_bytes([c1, c0]),
             edns,
@@ -125,8 +122,12 @@ mod tests {
         message
     }
 
+    fn parse(message: &[u8]) -> Result<Query<'_>, Unanswerable<'_>> {
+        Query::parse(message, &mut Qname::ROOT.clone())
+    }
+
     fn rcode(message: &[u8]) -> Option<Rcode> {
-        match Query::parse(message) {
+        match parse(message) {
             Err(Unanswerable::Reply { rcode, .. }) => Some(rcode),
             _ => None,
         }
@@ -134,8 +135,9 @@ mod tests {
 
     #[test]
     fn the_question_is_folded_for_look_up_and_kept_for_the_echo() {
-        let query = Query::parse(WWW).unwrap();
-        assert_eq!(query.qname.as_wire(), b"\x03www\x07example\0");
+        let mut qname = Qname::ROOT;
+        let query = Query::parse(WWW, &mut qname).unwrap();
+        assert_eq!(qname.as_wire(), b"\x03www\x07example\0");
         assert_eq!((query.qtype, query.qclass), (RecordType::A, CLASS_IN));
         assert_eq!(query.head.bytes, WWW);
         assert_eq!(query.head.id(), 0x1234);
@@ -145,9 +147,9 @@ mod tests {
     #[test]
     fn responses_and_fragments_are_dropped() {
         let response = with(|m| m[2] |= 0x80);
-        assert!(matches!(Query::parse(&response), Err(Unanswerable::Drop)));
+        assert!(matches!(parse(&response), Err(Unanswerable::Drop)));
         for len in 0..HEADER {
-            assert!(matches!(Query::parse(&WWW[..len]), Err(Unanswerable::Drop)));
+            assert!(matches!(parse(&WWW[..len]), Err(Unanswerable::Drop)));
         }
     }
 

@@ -148,9 +148,9 @@ impl<'a> Writer<'a> {
             let mut at = start;
             for _ in 0..count {
                 let Some(record) = self.buffer.get_mut(at..self.len) else { break };
-                let Some((fixed, _)) = record.split_first_chunk_mut::<12>() else { break };
+                let Some((fixed, _)) = record.split_first_chunk_mut::<FIXED>() else { break };
                 fixed[..2].copy_from_slice(&pointer);
-                at += 12 + usize::from(u16::from_be_bytes([fixed[10], fixed[11]]));
+                at += FIXED + usize::from(u16::from_be_bytes([fixed[10], fixed[11]]));
             }
         }
         Ok(start)
@@ -166,7 +166,7 @@ impl<'a> Writer<'a> {
     ) -> Result<usize, Full> {
         let mark = self.mark();
         let mut rest = records;
-        while let Some((fixed, tail)) = rest.split_first_chunk::<12>() {
+        while let Some((fixed, tail)) = rest.split_first_chunk::<FIXED>() {
             let rdata = usize::from(u16::from_be_bytes([fixed[10], fixed[11]]));
             let (rdata, tail) = tail.split_at_checked(rdata).ok_or(Full)?;
             let put = self
@@ -192,27 +192,28 @@ impl<'a> Writer<'a> {
         ttl: u32,
         rdata: &[u8],
     ) -> Result<usize, Full> {
-        let mark = self.mark();
-        let put = if owner <= MAX_POINTER {
-            self.append(&(0xc000 | owner as u16).to_be_bytes())
-        } else {
-            self.copy_name(owner)
-        };
-        let mut fixed = [0; 10];
-        fixed[..2].copy_from_slice(&rtype.0.to_be_bytes());
-        fixed[2..4].copy_from_slice(&CLASS_IN.to_be_bytes());
-        fixed[4..8].copy_from_slice(&ttl.to_be_bytes());
-        fixed[8..].copy_from_slice(&(rdata.len() as u16).to_be_bytes());
-        match put.and_then(|()| self.append(&fixed)).and_then(|()| self.append(rdata)) {
-            Ok(()) => {
-                self.count(section, 1);
-                Ok(self.len - rdata.len())
-            }
-            Err(full) => {
+        if owner > MAX_POINTER {
+            let mark = self.mark();
+            let fixed = fixed(0, rtype, ttl, rdata);
+            let put = self.copy_name(owner).and_then(|()| self.append(&fixed[2..]));
+            if put.and_then(|()| self.append(rdata)).is_err() {
                 self.rewind(mark);
-                Err(full)
+                return Err(Full);
             }
+        } else {
+            let (start, data) = (self.len, self.len + FIXED);
+            let end = data + rdata.len();
+            if end > self.limit {
+                return Err(Full);
+            }
+            let record = self.buffer.get_mut(start..end).ok_or(Full)?;
+            let (head, tail) = record.split_at_mut(FIXED);
+            head.copy_from_slice(&fixed(0xc000 | owner as u16, rtype, ttl, rdata));
+            tail.copy_from_slice(rdata);
+            self.len = end;
         }
+        self.count(section, 1);
+        Ok(self.len - rdata.len())
     }
 
     /// Appends one record that is ready from its TYPE on, behind `owner`, an uncompressed name.
@@ -322,6 +323,18 @@ impl<'a> Writer<'a> {
             *count = u16::from_be_bytes(*count).saturating_add(records as u16).to_be_bytes();
         }
     }
+}
+
+/// An owner's pointer, TYPE, CLASS, TTL and RDLENGTH.
+const FIXED: usize = 12;
+
+fn fixed(owner: u16, rtype: RecordType, ttl: u32, rdata: &[u8]) -> [u8; FIXED] {
+    let [o1, o0] = owner.to_be_bytes();
+    let [t1, t0] = rtype.0.to_be_bytes();
+    let [c1, c0] = CLASS_IN.to_be_bytes();
+    let [ttl3, ttl2, ttl1, ttl0] = ttl.to_be_bytes();
+    let [l1, l0] = (rdata.len() as u16).to_be_bytes();
+    [o1, o0, t1, t0, c1, c0, ttl3, ttl2, ttl1, ttl0, l1, l0]
 }
 
 #[cfg(test)]
