@@ -7,12 +7,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use crate::admin::server::{self, ControlSocket};
 use crate::admin::{full, read_only};
@@ -57,6 +59,9 @@ pub(super) struct Daemon {
 
 /// Threads for TCP, probes and the API.
 const RUNTIME_THREADS: usize = 2;
+
+/// How long clients of TCP and of the API have to take their answers when the server stops.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// The runtime for everything but UDP.
 pub(super) fn runtime() -> io::Result<Runtime> {
@@ -168,14 +173,22 @@ impl Daemon {
         workers.iter().for_each(Worker::stop);
         let drained = tokio::task::spawn_blocking(|| workers.into_iter().for_each(Worker::join));
         let _ = drained.await;
-        for task in self.tasks {
-            let _ = task.await;
-        }
+        let deadline = Instant::now() + DRAIN;
+        end(self.tasks, deadline).await;
         self.admin_stop.send_replace(true);
-        for task in self.admin {
-            let _ = task.await;
-        }
+        end(self.admin, deadline).await;
         let _ = self.control.stop().await;
         tracing::info!("stopped");
+    }
+}
+
+/// Waits for `tasks`, which were told to end, and cuts off what is left of them at `deadline`.
+async fn end(tasks: Vec<JoinHandle<io::Result<()>>>, deadline: Instant) {
+    for mut task in tasks {
+        if timeout_at(deadline, &mut task).await.is_err() {
+            tracing::warn!("clients that did not take their answers are cut off");
+            task.abort();
+            let _ = task.await;
+        }
     }
 }

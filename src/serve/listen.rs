@@ -32,7 +32,7 @@ pub struct ListenError {
 }
 
 /// The receive buffer asked for, in octets: at the default of 208 KiB, bursts lose up to 1.6 %.
-const RECEIVE_BUFFER: usize = 4 << 20;
+pub(super) const RECEIVE_BUFFER: usize = 4 << 20;
 /// How long a worker waits before it looks for a new snapshot although nobody asks.
 const IDLE: Duration = Duration::from_secs(1);
 /// Connections that wait to be accepted.

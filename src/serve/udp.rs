@@ -14,6 +14,7 @@ use arc_swap::Cache;
 use crate::answer::{Answer, Request, Transport, answer};
 
 use super::datagrams::{BATCH, Batch};
+use super::listen::RECEIVE_BUFFER;
 use super::{Shared, Tally};
 
 /// A running worker.
@@ -48,7 +49,8 @@ impl Worker {
         self.beats.load(Ordering::Relaxed)
     }
 
-    /// Has the worker end once it has answered what has arrived; within a second if nobody asks.
+    /// Has the worker end once it has answered what has arrived; within a second if nobody asks,
+    /// and however much more is asked.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
     }
@@ -72,6 +74,7 @@ fn run(
     let mut batch = Batch::new();
     let mut cache = Cache::new(&**shared);
     let mut failing = false;
+    let mut last_rounds = LAST_ROUNDS;
     loop {
         beats.fetch_add(1, Ordering::Relaxed);
         let received = match batch.receive(socket.as_fd()) {
@@ -100,12 +103,19 @@ fn run(
             answer.len
         });
         tally.count_unsent(batch.send(socket.as_fd()));
-        // A batch that is not full has emptied the queue.
-        if stop.load(Ordering::Acquire) && received < BATCH {
-            return;
+        if stop.load(Ordering::Acquire) {
+            last_rounds -= 1;
+            // A batch that is not full has emptied the queue.
+            if received < BATCH || last_rounds == 0 {
+                return;
+            }
         }
     }
 }
+
+/// How many batches a worker that was told to stop still answers: at least the datagrams that a
+/// full receive buffer holds, of which each takes 768 octets or more of twice [`RECEIVE_BUFFER`].
+const LAST_ROUNDS: usize = 2 * RECEIVE_BUFFER / 768 / BATCH + 1;
 
 /// Nobody asked for a while, or a signal came.
 fn is_lull(error: &io::Error) -> bool {

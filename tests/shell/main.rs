@@ -1,0 +1,7 @@
+//! The shell from outside: control over real files and probes, and how a server ends.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod control;
+mod running;
+mod stop;
