@@ -58,6 +58,8 @@ pub struct Control {
     director: Director,
     driver: Driver,
     saver: Option<Saver>,
+    /// When health is saved; `None`: it is.
+    save: Option<Monotonic>,
     shared: Shared,
     published: Now,
     /// Generations that a worker may still hold; freed here, never on a worker's time.
@@ -91,6 +93,9 @@ struct Reloads {
 
 /// Outcomes and commands that may wait for the task.
 const QUEUE: usize = 1024;
+/// What changes in this long is saved together: the whole state is written, and the loss of an az
+/// changes many monitors.
+const SAVE_PAUSE: Duration = Duration::from_millis(100);
 /// How long retired generations wait to be looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -128,6 +133,7 @@ impl Control {
             director,
             driver: Driver::spawn(prober, clock, observe),
             saver,
+            save: None,
             shared,
             published: now,
             retired: vec![],
@@ -166,8 +172,7 @@ impl Control {
         }
         let now = self.clock.now();
         if let Some(saver) = self.saver.take() {
-            saver.save(self.director.saved(now));
-            saver.finish();
+            saver.finish(self.director.saved(now)).await;
         }
         if let Some(Some(reply)) = stopped {
             let _ = reply.send(());
@@ -177,7 +182,7 @@ impl Control {
     /// When to look up although nothing came.
     fn deadline(&self) -> std::time::Instant {
         let idle = self.clock.now().mono + IDLE;
-        let deadlines = [self.wake, self.sweep].into_iter().flatten();
+        let deadlines = [self.wake, self.sweep, self.save].into_iter().flatten();
         self.clock.instant(deadlines.fold(idle, Monotonic::min))
     }
 
@@ -187,12 +192,18 @@ impl Control {
     }
 
     fn tick(&mut self) {
-        let now = self.clock.now().mono;
-        if self.sweep.is_some_and(|sweep| sweep <= now) {
+        let now = self.clock.now();
+        let is_due = |at: Option<Monotonic>| at.is_some_and(|at| at <= now.mono);
+        if is_due(self.sweep) {
             self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
-            self.sweep = (!self.retired.is_empty()).then_some(now + SWEEP);
+            self.sweep = (!self.retired.is_empty()).then_some(now.mono + SWEEP);
         }
-        if self.wake.is_some_and(|wake| wake <= now) {
+        if is_due(self.save) {
+            let saver = self.saver.as_ref();
+            let is_taken = saver.is_none_or(|saver| saver.offer(|| self.director.saved(now)));
+            self.save = (!is_taken).then_some(now.mono + SAVE_PAUSE);
+        }
+        if is_due(self.wake) {
             self.apply(Event::Clock);
         }
     }
@@ -215,8 +226,8 @@ impl Control {
         for transition in &transitions {
             self.tell(transition);
         }
-        if let (true, Some(saver)) = (save, &self.saver) {
-            saver.save(self.director.saved(now));
+        if save {
+            self.save.get_or_insert(now.mono + SAVE_PAUSE);
         }
         self.driver.schedule(probes.into_iter().map(|probe| (probe.monitor, probe.at)));
         if ready {

@@ -2,8 +2,15 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use meridian::answer::Generation;
+use meridian::health::HealthState;
+use meridian::route::Saved;
+use meridian::store::Store;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use tokio::time::timeout;
 
 use crate::running::{Running, UNCHECKED, until};
 
@@ -21,6 +28,40 @@ async fn a_replaced_generation_is_freed_while_results_keep_coming() {
     let replaced = Arc::downgrade(&control.handle.snapshot());
     assert!(control.handle.reload().await.unwrap().clean);
     until("the replaced generation is freed", || replaced.strong_count() == 0).await;
+}
+
+#[tokio::test]
+async fn a_change_of_health_is_saved() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    let _control = Running::start_from(&refusing("10ms"), Some(store));
+    let state = directory.path().join("state.json");
+    let is_down = || std::fs::read_to_string(&state).is_ok_and(|text| text.contains("down"));
+    until("the refusing endpoint is saved as down", is_down).await;
+}
+
+#[tokio::test]
+async fn what_a_stop_saves_is_there_at_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    let control = Running::start_from(&refusing("10ms"), Some(store));
+    control.handle.ready().await.unwrap();
+    control.handle.stop().await.unwrap();
+    let saved: Saved = Store::open(directory.path()).unwrap().load().unwrap().unwrap();
+    let states: Vec<_> = saved.monitors.values().map(|monitor| monitor.state).collect();
+    assert_eq!(states, [HealthState::Down]);
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_does_not_keep_control_from_ending() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    // What is opened to be written to waits for a reader that never comes.
+    mkfifo(&directory.path().join("state.json.new"), Mode::S_IRWXU).unwrap();
+    let control = Running::start_from(&refusing("10ms"), Some(store));
+    control.handle.ready().await.unwrap();
+    let stopped = timeout(Duration::from_secs(30), control.handle.stop()).await;
+    assert_eq!(stopped, Ok(Ok(())));
 }
 
 /// A pool of one az, whose endpoint refuses a probe every `interval`.

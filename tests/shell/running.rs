@@ -7,6 +7,7 @@ use meridian::clock::Clock;
 use meridian::config::Environment;
 use meridian::control::{Control, Handle, load};
 use meridian::probe::Prober;
+use meridian::store::Store;
 use tempfile::TempDir;
 
 /// A policy of one pool of one az, whose endpoint always counts as up.
@@ -27,6 +28,11 @@ pub(crate) struct Running {
 impl Running {
     /// Starts with this policy of the zone `app.example`.
     pub(crate) fn start(policy: &str) -> Self {
+        Self::start_from(policy, None)
+    }
+
+    /// Starts with this policy from what `store` holds.
+    pub(crate) fn start_from(policy: &str, store: Option<Store>) -> Self {
         let files = tempfile::tempdir().unwrap();
         let configuration = configure(files.path(), "", policy);
         let environment = Environment::default();
@@ -36,7 +42,7 @@ impl Running {
         let clock = Clock::start();
         let prober = Prober::new(16, clock);
         let handle =
-            Control::spawn(configuration, environment, loaded, None, prober, clock).unwrap();
+            Control::spawn(configuration, environment, loaded, store, prober, clock).unwrap();
         Self { handle, _files: files }
     }
 }
