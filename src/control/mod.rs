@@ -11,6 +11,7 @@ mod saver;
 pub mod status;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,9 +79,12 @@ pub struct Control {
 struct Inbox {
     observed: mpsc::Receiver<Observed>,
     commands: mpsc::Receiver<Command>,
-    loads: mpsc::Receiver<Result<Loaded, Report>>,
-    loaded: mpsc::Sender<Result<Loaded, Report>>,
+    loads: mpsc::Receiver<Read>,
+    loaded: mpsc::Sender<Read>,
 }
+
+/// What came of reading the files; `None`: that failed, by no fault of theirs.
+type Read = Option<Result<Loaded, Report>>;
 
 /// Who waits for which reload.
 #[derive(Default)]
@@ -158,7 +162,7 @@ impl Control {
             let deadline = self.deadline();
             tokio::select! {
                 Some(observed) = self.inbox.observed.recv() => self.observe(observed),
-                Some(loaded) = self.inbox.loads.recv() => self.replace(loaded),
+                Some(read) = self.inbox.loads.recv() => self.replace(read),
                 command = self.inbox.commands.recv() => match command {
                     Some(Command::Status(reply)) => {
                         let _ = reply.send(self.status());
@@ -290,24 +294,35 @@ impl Control {
         let (previous, done) = (self.loaded.clone(), self.inbox.loaded.clone());
         self.reloads.running = Some(waiting);
         let spawned = std::thread::Builder::new().name("load".into()).spawn(move || {
+            let read = || load::load(&path, &environment, Some(&previous));
             // Control has ended if nobody takes it.
-            let _ = done.blocking_send(load::load(&path, &environment, Some(&previous)));
+            let _ = done.blocking_send(catch_unwind(AssertUnwindSafe(read)).ok());
         });
         if let Err(error) = spawned {
             tracing::error!(%error, "can't start a thread to load the files: {error}");
-            self.reloads.running = None;
+            self.replace(None);
         }
     }
 
     /// What was read takes effect, or is refused.
-    fn replace(&mut self, result: Result<Loaded, Report>) {
+    fn replace(&mut self, read: Read) {
         let now = self.clock.now();
-        let report = match result {
+        let report = read.map(|result| match result {
             Ok(loaded) => self.take(loaded, now),
             Err(report) => report,
-        };
+        });
         let LoadStatus { succeeded, failed, .. } = self.load;
-        self.load = load_status(&report, now, succeeded, failed);
+        self.load = match &report {
+            Some(report) => load_status(report, now, succeeded, failed),
+            None => LoadStatus {
+                at: now.wall,
+                clean: false,
+                errors: vec![NOT_READ.into()],
+                warnings: 0,
+                succeeded,
+                failed: failed + 1,
+            },
+        };
         let generation = self.shared.load().generation.0;
         for line in &self.load.errors {
             tracing::error!("{line}");
@@ -325,7 +340,8 @@ impl Control {
         let told = ReloadReport {
             clean: self.load.clean,
             generation,
-            faults: report.render(Style::Plain),
+            faults: report
+                .map_or_else(|| format!("{NOT_READ}\n"), |report| report.render(Style::Plain)),
         };
         for reply in self.reloads.running.take().unwrap_or_default() {
             // Whoever asked may have left.
@@ -369,6 +385,9 @@ impl Control {
         }
     }
 }
+
+/// What is told of files that could not be read by no fault of theirs.
+const NOT_READ: &str = "the files were not read: a thread for it could not start, or it panicked";
 
 /// How often an idle task looks up.
 const IDLE: Duration = Duration::from_secs(60);
