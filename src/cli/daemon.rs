@@ -26,7 +26,7 @@ use crate::probe::Prober;
 use crate::serve::tcp::{Acceptor, Admission, Limits};
 use crate::serve::udp::Worker;
 use crate::serve::{Totals, bind};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::logs;
 
 use super::output::Failure;
@@ -95,11 +95,20 @@ impl Daemon {
             tracing::error!("{line}");
         }
         let state = state.unwrap_or_else(|| settings.state.clone());
-        let store = Store::open(&state).map_err(|error| {
-            Failure::new(format!("state directory {}: {error}", state.display()))
-        })?;
+        let store = match Store::open(&state) {
+            Ok(store) => Some(store),
+            // Two servers of one configuration are a mistake; a disk that fails is no reason not to
+            // serve.
+            Err(error @ StoreError::Held { .. }) => {
+                return Err(Failure::new(format!("state directory: {error}")));
+            }
+            Err(error @ StoreError::Failed { .. }) => {
+                tracing::error!(%error, "health is neither restored nor saved: {error}");
+                None
+            }
+        };
         let prober = Prober::new(settings.outstanding_probes, clock);
-        let control = Control::spawn(path, environment, loaded, Some(store), prober, clock)?;
+        let control = Control::spawn(path, environment, loaded, store, prober, clock)?;
         control.ready().await?;
 
         let workers = settings.workers.or_else(|| available_parallelism().ok());

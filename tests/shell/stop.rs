@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -13,7 +12,8 @@ use meridian::serve::{Tally, bind};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::running::{Running, UNCHECKED, configure, until};
+use crate::running::{Running, UNCHECKED, until};
+use crate::server::Server;
 
 /// A query for the addresses of `www.app.example`.
 const QUERY: &[u8] = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x03app\x07example\0\0\x01\0\x01";
@@ -44,13 +44,8 @@ async fn a_worker_ends_though_its_queue_never_does() {
 #[tokio::test]
 async fn a_server_ends_though_a_client_never_ends_its_request() {
     let files = tempfile::tempdir().unwrap();
-    let listen = "[server]\nlisten = [\"127.0.0.1:0\"]\n";
-    let configuration = configure(files.path(), listen, UNCHECKED);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_meridian"));
-    command.arg("run").arg("--config").arg(configuration).stderr(Stdio::null());
-    let mut server = Server(command.spawn().unwrap());
-    let socket = files.path().join("control.sock");
-    until("the server takes requests", || UnixStream::connect(&socket).is_ok()).await;
+    let mut server = Server::start(&files);
+    let socket = server.socket().await;
 
     let mut client = UnixStream::connect(&socket).unwrap();
     client.write_all(b"GET /v1/status HTTP/1.1\r\n").unwrap();
@@ -59,19 +54,8 @@ async fn a_server_ends_though_a_client_never_ends_its_request() {
     later.write_all(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     later.read_exact(&mut [0; 8]).unwrap();
 
-    kill(Pid::from_raw(server.0.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
-    until("the server ends", || server.0.try_wait().unwrap().is_some()).await;
-    assert!(server.0.wait().unwrap().success());
+    kill(Pid::from_raw(server.process.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    until("the server ends", || server.process.try_wait().unwrap().is_some()).await;
+    assert!(server.process.wait().unwrap().success());
     assert!(!socket.exists());
-}
-
-/// A server, killed when dropped.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
