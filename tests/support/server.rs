@@ -99,7 +99,7 @@ impl Server {
         let socket = Arc::new(reserve(address));
         let shared = Arc::new(Shared {
             behaviour: Mutex::new(behaviour),
-            identity,
+            identity: Mutex::new(identity),
             requests: Mutex::new(Vec::new()),
             open: Mutex::new(HashMap::new()),
             accepted: AtomicUsize::new(0),
@@ -118,6 +118,11 @@ impl Server {
     /// Treats every further connection like this.
     pub fn behave(&self, behaviour: Behaviour) {
         *self.shared.behaviour.lock().unwrap() = behaviour;
+    }
+
+    /// Shows this in every further handshake.
+    pub fn show(&self, identity: Identity) {
+        *self.shared.identity.lock().unwrap() = Some(identity);
     }
 
     /// What it was asked, in order.
@@ -161,7 +166,7 @@ impl Drop for Server {
 #[derive(Debug)]
 struct Shared {
     behaviour: Mutex<Behaviour>,
-    identity: Option<Identity>,
+    identity: Mutex<Option<Identity>>,
     requests: Mutex<Vec<Request>>,
     /// By number of acceptance.
     open: Mutex<HashMap<usize, TcpStream>>,
@@ -215,7 +220,8 @@ fn serve(stream: &TcpStream, behaviour: Behaviour, shared: &Shared) -> io::Resul
         head: String::new(),
     };
     let mut plain = stream;
-    let Some(identity) = &shared.identity else {
+    let identity = shared.identity.lock().unwrap().clone();
+    let Some(identity) = identity else {
         return converse(&mut plain, behaviour, request, shared);
     };
     let mut connection = ServerConnection::new(identity.config()).map_err(io::Error::other)?;

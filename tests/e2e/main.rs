@@ -1,0 +1,29 @@
+//! The real binary, end to end: it is started in a directory of its own on free ports, asked by real
+//! packets, and its azs are real HTTP and HTTPS servers that die.
+//!
+//! What a test waits for is a line of the log: it is written after what it tells has taken effect.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(unreachable_pub, reason = "the modules are one test's own")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod client;
+mod daemon;
+mod fleet;
+mod host;
+mod http;
+mod notify;
+
+mod api;
+mod commands;
+mod demo;
+mod failover;
+mod listeners;
+mod log;
+mod reload;
+mod start;
+mod stop;
+mod tcp;
+mod tls;
