@@ -34,12 +34,12 @@ struct Context {
 
 /// Everything: for the control socket, whose permissions say who may.
 pub fn full(control: Handle, totals: Totals) -> Router {
-    routes().route("/v1/reload", post(reload)).with_state(Context { control, totals })
+    whole(routes().route("/v1/reload", post(reload))).with_state(Context { control, totals })
 }
 
 /// What changes nothing: for anybody who reaches the address.
 pub fn read_only(control: Handle, totals: Totals) -> Router {
-    routes().with_state(Context { control, totals })
+    whole(routes()).with_state(Context { control, totals })
 }
 
 fn routes() -> Router<Context> {
@@ -47,6 +47,11 @@ fn routes() -> Router<Context> {
         .route("/v1/status", get(status))
         .route("/v1/explain", get(explained))
         .route("/metrics", get(scrape))
+}
+
+/// All `routes`, and errors for everything else.
+fn whole(routes: Router<Context>) -> Router<Context> {
+    routes
         .fallback(async || Failure(StatusCode::NOT_FOUND, "no such path".into()))
         .method_not_allowed_fallback(async || {
             Failure(StatusCode::METHOD_NOT_ALLOWED, "no such method here".into())

@@ -71,6 +71,19 @@ fn a_question_that_can_not_be_asked_is_a_bad_request_with_its_reason() {
 }
 
 #[test]
+fn what_is_not_there_is_told_as_json() {
+    let host = Host::new();
+    let _daemon = host.start();
+    for (request, status) in
+        [("GET /", 404), ("GET /v2/status", 404), ("POST /v1/status", 405), ("GET /v1/reload", 405)]
+    {
+        let reply = control(&host, request);
+        assert_eq!(reply.status, status, "{request}");
+        assert!(!reply.error().is_empty());
+    }
+}
+
+#[test]
 fn a_reload_tells_of_its_generation_or_its_faults() {
     let host = Host::new();
     let _daemon = host.start();
