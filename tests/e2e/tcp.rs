@@ -1,8 +1,13 @@
 //! DNS over TCP (RFC 7766).
 
 use std::collections::BTreeSet;
+use std::io::Write;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
 
 use super::client::{Connection, answer, framed, query};
+use super::daemon::Daemon;
 use super::fleet::{Fleet, POLICY, SYDNEY};
 use super::host::{APP, Host};
 
@@ -135,6 +140,20 @@ fn a_hundred_connections_are_served_side_by_side() {
 }
 
 #[test]
+fn a_client_that_reads_no_answers_is_no_harm_to_others() {
+    let host = Host::new();
+    host.append("meridian.toml", "[server.tcp]\nidle = \"1h\"\n");
+    host.write("zones/app.example.zone", &(APP.to_owned() + &many()));
+    let mut daemon = host.start();
+    let _deaf = deaf(&daemon);
+    assert_eq!(answer(&Connection::to(daemon.address()).ask("text.app.example TXT")), "first");
+    assert_eq!(daemon.ask("text.app.example TXT"), "first");
+    // Not even to the end.
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.ended().code(), Some(0));
+}
+
+#[test]
 fn what_is_truncated_over_udp_is_whole_over_tcp() {
     let host = Host::new();
     host.write("zones/app.example.zone", &(APP.to_owned() + &many()));
@@ -168,4 +187,13 @@ fn a_client_subnet_counts_over_tcp_too() {
 /// A hundred records of one name.
 fn many() -> String {
     (0..100).map(|n| format!("many IN AAAA 2001:db8::{n:x}\n")).collect()
+}
+
+/// A client that has asked until the server took no more, since none of its answers was read.
+fn deaf(daemon: &Daemon) -> Connection {
+    let mut connection = Connection::to(daemon.address());
+    let queries = framed(&query("many.app.example AAAA")).repeat(100);
+    connection.stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    while connection.stream.write_all(&queries).is_ok() {}
+    connection
 }
