@@ -1,7 +1,9 @@
 //! The end, and what the service manager is told from the beginning to it.
 
 use std::fs;
-use std::net::UdpSocket;
+use std::io::Write;
+use std::net::{TcpStream, UdpSocket};
+use std::os::unix::net::UnixStream;
 
 use hickory_proto::op::Message;
 use nix::sys::signal::Signal;
@@ -80,6 +82,23 @@ fn idle_connections_do_not_delay_the_end() {
     open[0].send(&[0, 40, 1, 2, 3]);
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.ended().code(), Some(0));
+}
+
+#[test]
+fn a_client_of_the_api_that_is_silent_does_not_delay_the_end() {
+    let host = Host::new();
+    host.append("meridian.toml", "[admin]\nlisten = \"127.0.0.1:0\"\n");
+    let mut daemon = host.start();
+    let mut half = UnixStream::connect(host.path("control.sock")).unwrap();
+    half.write_all(b"GET /v1/status HTTP/1.1\r\nHost: ").unwrap();
+    let mut other_half = TcpStream::connect(daemon.admin()).unwrap();
+    other_half.write_all(b"GET /metrics HTTP/1.1\r\nHost: ").unwrap();
+    // Both have been accepted once a later one is answered.
+    host.meridian(&["status"]).success();
+    super::http::tcp(daemon.admin(), "GET /metrics");
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.ended().code(), Some(0));
+    assert!(host.path("state/state.json").exists());
 }
 
 // The service manager.
