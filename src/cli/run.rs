@@ -1,8 +1,11 @@
 //! `meridian run`: the daemon in the foreground, as systemd wants it.
 
-use std::time::Duration;
+use std::convert::Infallible;
+use std::future::pending;
+use std::pin::pin;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{sleep, timeout};
 
 use crate::clock::Clock;
 use crate::systemd;
@@ -26,13 +29,16 @@ pub(super) fn run(config: &Config) -> Result<(), Failure> {
             _ = interrupt.recv() => return Ok(()),
         };
         systemd::ready(&daemon.summary());
-        let mut watchdog = Watchdog::start(&daemon);
-        loop {
-            tokio::select! {
-                _ = hangup.recv() => reload(&daemon),
-                () = watchdog.tick(&daemon) => {}
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
+        {
+            // One future throughout: a signal must not begin its period anew.
+            let mut watchdog = pin!(feed_watchdog(&daemon));
+            loop {
+                tokio::select! {
+                    _ = hangup.recv() => reload(&daemon),
+                    never = &mut watchdog => match never {},
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                }
             }
         }
         systemd::stopping();
@@ -53,24 +59,16 @@ fn reload(daemon: &Daemon) {
 }
 
 /// Feeds systemd's watchdog while every worker and control make progress.
-struct Watchdog {
-    period: Option<Duration>,
-    beats: Vec<u64>,
-}
-
-impl Watchdog {
-    fn start(daemon: &Daemon) -> Self {
-        Self { period: systemd::watchdog_period(), beats: daemon.beats() }
-    }
-
-    async fn tick(&mut self, daemon: &Daemon) {
-        let Some(period) = self.period else { return std::future::pending().await };
-        tokio::time::sleep(period).await;
+async fn feed_watchdog(daemon: &Daemon) -> Infallible {
+    let Some(period) = systemd::watchdog_period() else { return pending().await };
+    let control = daemon.control();
+    let mut before = daemon.beats();
+    loop {
+        sleep(period).await;
         let beats = daemon.beats();
-        let moving = beats.iter().zip(&self.beats).all(|(now, before)| now != before);
-        self.beats = beats;
-        let control = daemon.control();
-        let answers = tokio::time::timeout(period, control.status()).await;
+        let moving = beats.iter().zip(&before).all(|(now, before)| now != before);
+        before = beats;
+        let answers = timeout(period, control.status()).await;
         if moving && matches!(answers, Ok(Ok(_))) {
             systemd::watchdog();
         } else {

@@ -9,7 +9,7 @@ use hickory_proto::op::Message;
 use nix::sys::signal::Signal;
 
 use super::client::{Connection, answer, framed, query};
-use super::daemon::{Daemon, PATIENCE};
+use super::daemon::{Daemon, PATIENCE, eventually};
 use super::fleet::{Fleet, POLICY};
 use super::host::Host;
 use super::notify::Manager;
@@ -163,6 +163,19 @@ fn the_watchdog_is_fed() {
     let (manager, _daemon) = managed(&host, Some("3600000"));
     manager.wait("WATCHDOG=1");
     manager.wait("WATCHDOG=1");
+}
+
+#[test]
+fn the_watchdog_is_fed_though_reloads_never_end() {
+    let host = Host::new();
+    let (manager, daemon) = managed(&host, Some("3600000"));
+    eventually("WATCHDOG=1", || {
+        let told = manager.next();
+        if told.contains(&"READY=1".into()) {
+            daemon.signal(Signal::SIGHUP);
+        }
+        told.contains(&"WATCHDOG=1".into()).then_some(())
+    });
 }
 
 /// A daemon that serves and tells a manager, which expects a sign of life within `watchdog`
