@@ -266,7 +266,7 @@ impl Control {
                     pool = pool_name,
                     az = az_name,
                     generation,
-                    "{az_name} is back in {pool_name}, generation {generation}: {transition}"
+                    "{az_name} is back in {pool_name}: {transition}, generation {generation}"
                 );
             }
             Eligibility::NotEligible => {
@@ -275,7 +275,7 @@ impl Control {
                     pool = pool_name,
                     az = az_name,
                     generation,
-                    "{az_name} is out of {pool_name}, generation {generation}: {transition}"
+                    "{az_name} is out of {pool_name}: {transition}, generation {generation}"
                 );
             }
         }
