@@ -186,7 +186,7 @@ fn explain_of_a_name_outside_the_zones_is_refused() {
         let asked = [&["www.elsewhere.example", "--client", "192.0.2.1"], offline].concat();
         let told = explain(&host, &asked).success();
         assert!(told.contains("rcode     REFUSED, from "), "{told}");
-        assert!(!told.contains("answer"), "{told}");
+        assert!(!told.contains("\nanswer "), "{told}");
     }
 }
 
@@ -251,7 +251,7 @@ fn status_shows_pools_zones_and_databases() {
         "\nzone app.example. serial 1, ",
         "\nzone other.example. serial 1, ",
         "database city.mmdb (Fixture-City), built ",
-        "ago: clean, 0 warnings (1 clean, 0 refused so far)\n",
+        "ago: clean, 0 warnings (loads so far: 1 clean, 0 refused in part)\n",
     ] {
         assert!(shown.contains(part), "{part:?} is not in\n{shown}");
     }

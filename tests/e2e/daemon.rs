@@ -84,6 +84,13 @@ impl Daemon {
         }
     }
 
+    /// Waits for the next transition that has `what` in it. It must be for this reason.
+    #[track_caller]
+    pub fn transition(&mut self, what: &str, why: &str) {
+        let told = self.wait(what);
+        assert!(told.contains(&format!(": {why}")), "{told}");
+    }
+
     /// What has been read of the log.
     pub fn log(&self) -> String {
         self.log.join("\n")

@@ -39,13 +39,14 @@ fn an_az_is_killed_and_brought_back_while_its_clients_watch() {
 
     let done = host.meridian(&["demo", "stop", "mumbai"]).success();
     assert_eq!(done, format!("mumbai stopped: {net}.1:8080\n"));
-    daemon.wait("mumbai is out of app.example:web: connection refused, 0 of 1 endpoints up");
+    daemon
+        .transition("mumbai is out of app.example:web", "connection refused, 0 of 1 endpoints up");
     assert_eq!(answer_to("India"), format!("{net}.2"));
     assert_eq!(answer_to("Brazil"), format!("{net}.5"));
 
     let done = host.meridian(&["demo", "start", "mumbai"]).success();
     assert_eq!(done, format!("mumbai started: {net}.1:8080\n"));
-    daemon.wait("mumbai is back in app.example:web: up for 0.1 s, 1 of 1 endpoints up");
+    daemon.transition("mumbai is back in app.example:web", "up for 0.1 s, 1 of 1 endpoints up");
     assert_eq!(answer_to("India"), format!("{net}.1"));
 
     let shown = host.meridian(&["demo", "stop", "atlantis"]).failure(1);

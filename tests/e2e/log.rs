@@ -18,7 +18,7 @@ fn a_query_writes_no_line() {
     let log = daemon.log();
     let messages: Vec<_> =
         log.lines().map(|line| line.split("\"message\":").nth(1).unwrap()).collect();
-    let begin = ["\"listening\"", "\"stopping\"", "\"stopped\""];
+    let begin = ["\"listening on ", "\"stopping\"", "\"stopped\""];
     assert_eq!(messages.len(), begin.len(), "{log}");
     assert!(messages.iter().zip(begin).all(|(line, begin)| line.starts_with(begin)), "{log}");
 }
@@ -30,11 +30,11 @@ fn a_pipe_gets_text_on_request_and_without_colours() {
     host.append("meridian.toml", "[log]\nformat = \"text\"\n");
     let mut daemon = host.launch();
     let line = daemon.wait("listening");
-    assert!(line.contains(" INFO listening address=127.0.0.1:"), "{line}");
+    assert!(line.contains(" INFO listening on 127.0.0.1:"), "{line}");
     fleet.sydney.kill();
     let line = daemon.wait("sydney is out");
-    let told = " WARN sydney is out of app.example:web: connection refused, 0 of 1 endpoints up";
-    assert!(line.contains(told), "{line}");
+    assert!(line.contains(" WARN sydney is out of app.example:web, generation "), "{line}");
+    assert!(line.contains(": connection refused, 0 of 1 endpoints up (first failure "), "{line}");
     assert!(!daemon.log().contains('\x1b'));
 }
 
