@@ -1,14 +1,11 @@
 //! Where the API is served: a Unix socket that its group may use, and TCP.
 
-use std::fmt::Debug;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use axum::Router;
-use axum::serve::Listener;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
@@ -21,8 +18,6 @@ pub struct ControlSocket {
 
 /// Owner and group may ask and act.
 const MODE: u32 = 0o660;
-/// How long the end waits for requests that have begun.
-const GRACE: Duration = Duration::from_secs(1);
 
 impl ControlSocket {
     /// Opens the socket at `path`. One that no process listens on is left over, and replaced.
@@ -48,7 +43,9 @@ impl ControlSocket {
     /// Serves until `stop` turns true.
     pub async fn serve(mut self, routes: Router, stop: watch::Receiver<bool>) -> io::Result<()> {
         match self.listener.take() {
-            Some(listener) => run(listener, routes, stop).await,
+            Some(listener) => {
+                axum::serve(listener, routes).with_graceful_shutdown(stopped(stop)).await
+            }
             None => Ok(()),
         }
     }
@@ -66,24 +63,7 @@ pub async fn serve(
     routes: Router,
     stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    run(listener, routes, stop).await
-}
-
-/// Replies under way are finished; whoever is in the middle of a request may take [`GRACE`].
-async fn run<L>(listener: L, routes: Router, stop: watch::Receiver<bool>) -> io::Result<()>
-where
-    L: Listener,
-    L::Addr: Debug,
-{
-    let serving = axum::serve(listener, routes).with_graceful_shutdown(stopped(stop.clone()));
-    let patience = async {
-        stopped(stop).await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        served = serving.into_future() => served,
-        () = patience => Ok(()),
-    }
+    axum::serve(listener, routes).with_graceful_shutdown(stopped(stop)).await
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Request, Transport, answer};
 
@@ -31,8 +31,7 @@ pub struct Limits {
     pub per_client: usize,
 }
 
-/// Accepts on one listener until `stop` turns true, then answers what connections have sent, as far
-/// as they take it within two seconds.
+/// Accepts on one listener until `stop` turns true, then lets connections finish what they sent.
 pub struct Acceptor {
     /// The listener, in non-blocking mode.
     pub listener: StdTcpListener,
@@ -69,8 +68,6 @@ struct Place {
 const FLUSH: usize = 64 * 1024;
 /// The first read buffer of a connection, in octets.
 const READ: usize = 2048;
-/// How long a drain waits for clients to take their answers.
-const GRACE: Duration = Duration::from_secs(2);
 /// How long to wait when the process is out of descriptors.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
@@ -155,9 +152,7 @@ impl Acceptor {
             }
         }
         drop(listener);
-        let drained = async { while connections.join_next().await.is_some() {} };
-        // Whoever has not taken its answers by then loses them with the set.
-        let _ = timeout(GRACE, drained).await;
+        while connections.join_next().await.is_some() {}
         Ok(())
     }
 }
