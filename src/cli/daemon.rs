@@ -126,7 +126,7 @@ impl Daemon {
                 .await
                 .map_err(|error| Failure::new(format!("[admin] listen {address}: {error}")))?;
             let address = listener.local_addr()?;
-            tracing::info!(%address, "serving HTTP");
+            tracing::info!(%address, "serving HTTP on {address}");
             let routes = read_only(control.clone(), totals.clone());
             admin.push(tokio::spawn(server::serve(listener, routes, admin_stopped)));
         }
