@@ -116,7 +116,8 @@ impl Batch {
         }
     }
 
-    /// Sends the responses. Returns how many the kernel refused.
+    /// Sends the responses without waiting: those for neighbours that don't answer would fill the
+    /// send buffer and hold up everybody else's. Returns how many the kernel refused.
     pub(super) fn send(&mut self, socket: BorrowedFd<'_>) -> usize {
         let mut refused = 0;
         let mut done = 0;
@@ -124,7 +125,12 @@ impl Batch {
             let rest = &mut self.headers[done..self.pending];
             // SAFETY: `receive` and `answer` pointed these headers at storage owned by `self`.
             let sent = unsafe {
-                libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr(), rest.len() as libc::c_uint, 0)
+                libc::sendmmsg(
+                    socket.as_raw_fd(),
+                    rest.as_mut_ptr(),
+                    rest.len() as libc::c_uint,
+                    libc::MSG_DONTWAIT,
+                )
             };
             match usize::try_from(sent) {
                 Ok(sent) if sent > 0 => done += sent,

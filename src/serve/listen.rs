@@ -33,6 +33,8 @@ pub struct ListenError {
 
 /// The receive buffer asked for, in octets: at the default of 208 KiB, bursts lose up to 1.6 %.
 pub(super) const RECEIVE_BUFFER: usize = 4 << 20;
+/// The send buffer asked for, in octets: responses for neighbours that don't answer fill it.
+const SEND_BUFFER: usize = 4 << 20;
 /// How long a worker waits before it looks for a new snapshot although nobody asks.
 const IDLE: Duration = Duration::from_secs(1);
 /// Connections that wait to be accepted.
@@ -57,6 +59,7 @@ fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     socket.set_reuse_port(true)?;
     prepare(&socket, address)?;
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.set_read_timeout(Some(IDLE))?;
     if address.ip().is_unspecified() {
         match address.ip() {
