@@ -125,10 +125,12 @@ impl Acceptor {
         let listener = TcpListener::from_std(self.listener)?;
         let stop = self.stop.clone();
         let mut connections = JoinSet::new();
+        let mut failing = false;
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => {
+                        failing = false;
                         // One too many is closed at once, which tells its client to come back.
                         let Some(place) = self.admission.admit(peer.ip().to_canonical()) else {
                             continue;
@@ -143,7 +145,9 @@ impl Acceptor {
                         connections.spawn(connection.run());
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "can't accept a TCP connection: {error}");
+                        if !std::mem::replace(&mut failing, true) {
+                            tracing::warn!(%error, "can't accept a TCP connection: {error}");
+                        }
                         tokio::time::sleep(BACK_OFF).await;
                     }
                 },
