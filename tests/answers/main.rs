@@ -5,6 +5,7 @@
 
 mod ask;
 mod delegation;
+mod differential;
 mod rfc1034;
 mod rfc1035;
 mod rfc2308;
