@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::geo::{Located, is_routable};
+use ipnet::IpNet;
+
+use crate::geo::{Located, holds_routable, is_routable};
 use crate::route::{AzId, AzRoute, Choice, Pool, PoolId};
 use crate::wire::ClientSubnet;
 
@@ -22,8 +24,9 @@ pub(super) enum ClientFrom {
     Subnet,
     /// The peer, since there is no Client Subnet, it reveals nothing, or it is not honoured.
     Peer,
-    /// The peer, since the Client Subnet, of this source length, can't be routed.
-    PeerForUnroutable { source: u8 },
+    /// The peer, since the Client Subnet can't be routed: for all clients in it, or for its first
+    /// address alone where it holds others that can be.
+    PeerForUnroutable { scope: u8 },
 }
 
 impl Client {
@@ -35,8 +38,10 @@ impl Client {
             Some((address, _)) if is_routable(address) => {
                 Self { address, from: ClientFrom::Subnet }
             }
-            Some((_, source)) => {
-                Self { address: peer, from: ClientFrom::PeerForUnroutable { source } }
+            Some((address, source)) => {
+                let is_whole = IpNet::new(address, source).is_ok_and(|net| !holds_routable(net));
+                let scope = if is_whole { source } else { IpNet::from(address).prefix_len() };
+                Self { address: peer, from: ClientFrom::PeerForUnroutable { scope } }
             }
             None => Self { address: peer, from: ClientFrom::Peer },
         }
@@ -91,7 +96,7 @@ impl<'s> Steered<'s> {
         match self.client.from {
             ClientFrom::Subnet => self.located.scope,
             ClientFrom::Peer => 0,
-            ClientFrom::PeerForUnroutable { source } => source,
+            ClientFrom::PeerForUnroutable { scope } => scope,
         }
     }
 }

@@ -7,6 +7,8 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
+use ipnet::IpNet;
+
 /// What a client is looked up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Canonical {
@@ -49,6 +51,21 @@ pub fn is_routable(ip: IpAddr) -> bool {
     match Canonical::of(ip) {
         Canonical::V4 { address, .. } => !UNROUTABLE_V4.iter().any(|r| r.contains(&address)),
         Canonical::V6 { network } => !UNROUTABLE_V6.iter().any(|r| r.contains(&network)),
+    }
+}
+
+/// Whether any client of `network` may have an address that [`is_routable`].
+pub fn holds_routable(network: IpNet) -> bool {
+    let ends = [network.network(), network.broadcast()];
+    match ends.map(Canonical::of) {
+        [Canonical::V4 { address: first, .. }, Canonical::V4 { address: last, .. }] => {
+            !UNROUTABLE_V4.iter().any(|r| r.contains(&first) && r.contains(&last))
+        }
+        [Canonical::V6 { network: first }, Canonical::V6 { network: last }] => {
+            MIXED.iter().any(|mixed| (first..=last).contains(mixed))
+                || !UNROUTABLE_V6.iter().any(|r| r.contains(&first) && r.contains(&last))
+        }
+        _ => true,
     }
 }
 
@@ -198,6 +215,36 @@ mod tests {
             "3fff:1000::",
         ] {
             assert!(is_routable(ip(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn networks_beyond_a_special_purpose_range_hold_routable_addresses() {
+        let holds = |text: &str| holds_routable(text.parse().unwrap());
+        for text in [
+            "10.0.0.0/8",
+            "192.168.0.0/16",
+            "198.51.100.0/24",
+            "fd00::/8",
+            "2001:db8:1::/48",
+            "::ffff:10.0.0.0/104",
+            "2002:a00::/24",
+        ] {
+            assert!(!holds(text), "{text}");
+        }
+        for text in [
+            "0.0.0.0/1",
+            "10.0.0.0/7",
+            "192.168.0.0/15",
+            "198.51.100.0/22",
+            "8.8.8.0/24",
+            "::/64",
+            "::/3",
+            "2002::/15",
+            "::ffff:10.0.0.0/103",
+            "2a00::/12",
+        ] {
+            assert!(holds(text), "{text}");
         }
     }
 

@@ -11,7 +11,7 @@ mod runs;
 mod tree;
 pub mod view;
 
-pub use address::{Canonical, is_routable};
+pub use address::{Canonical, holds_routable, is_routable};
 pub use country::{Continent, Country};
 pub use database::{Database, DatabaseError, DatabaseInfo};
 pub use places::{Found, Place, PlaceId, Places, PointSource};

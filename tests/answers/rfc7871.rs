@@ -93,6 +93,20 @@ fn section_11_3_a_subnet_that_cannot_be_routed_means_the_peer_with_the_source_as
 }
 
 #[test]
+fn a_subnet_of_which_a_part_cannot_be_routed_has_a_scope_of_full_length() {
+    for (subnet, scope) in [("198.51.100.0/22", 32), ("0.0.0.0/2", 32), ("2001:db8::/31", 128)] {
+        let (address, source) = subnet.split_once('/').unwrap();
+        expect(
+            &format!("www.example. A +from=1.0.0.9 +subnet={subnet}"),
+            &format!(
+                "NOERROR aa edns=1232 subnet={address}/{source}/{scope}
+                an www.example. 30 A 203.0.113.50"
+            ),
+        );
+    }
+}
+
+#[test]
 fn ipv6_clients_are_placed_by_their_64() {
     expect(
         "www.example. A +subnet=2400:1::/32",
