@@ -14,7 +14,7 @@ use crate::wire::{
 use crate::zone::{Entry, Found, Node, RrSet, Zone, ZoneIndex, ZoneSet};
 
 use super::snapshot::{Generation, Snapshot};
-use super::steer::Steered;
+use super::steer::{Steered, whole_seconds};
 
 /// One message from the network.
 #[derive(Clone, Copy, Debug)]
@@ -339,10 +339,11 @@ impl<'s> Response<'s, '_> {
         observer.steered(&steered);
         self.pool = Some(pool_id);
         let wanted = if self.qtype == RecordType::A { Family::V4 } else { Family::V6 };
-        // What no client could see otherwise has scope 0.
-        if steered.pool.has_family(wanted) {
-            self.scope = self.scope.max(steered.scope());
+        // What no client could see otherwise has scope 0, and a TTL that goes by no client either.
+        if !steered.pool.has_family(wanted) {
+            return self.negative(Kind::NoData, Some(whole_seconds(steered.pool.ttl)));
         }
+        self.scope = self.scope.max(steered.scope());
         let ttl = steered.ttl;
         let given = match (wanted, steered.az) {
             (Family::V4, Some(az)) => {

@@ -1,6 +1,7 @@
 //! Who asks, and which az is theirs: the path from an address to a choice.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -87,7 +88,7 @@ impl<'s> Steered<'s> {
             choice,
             az: az.and_then(|index| routes.azs.get(index)),
             az_id: az.and_then(|index| Some(pool.azs.get(index)?.az)),
-            ttl: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX),
+            ttl: whole_seconds(ttl),
         })
     }
 
@@ -99,4 +100,9 @@ impl<'s> Steered<'s> {
             ClientFrom::PeerForUnroutable { scope } => scope,
         }
     }
+}
+
+/// A TTL as records have it.
+pub(super) fn whole_seconds(ttl: Duration) -> u32 {
+    u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX)
 }

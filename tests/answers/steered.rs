@@ -41,6 +41,7 @@ www = "web"
 four = "four"
 blind = "blind"
 first = "first"
+ruled = "ruled"
 
 [check.web]
 type = "tcp"
@@ -73,6 +74,18 @@ policy = "failover"
 order = ["saopaulo"]
 endpoints.saopaulo = ["203.0.113.40"]
 endpoints.sydney = ["203.0.113.50"]
+
+[pool.ruled]
+check = "web"
+endpoints.frankfurt = ["203.0.113.31"]
+endpoints.sydney = ["203.0.113.51"]
+endpoints.tokyo = ["203.0.113.61"]
+[[pool.ruled.rules]]
+clients = ["country:FR"]
+prefer = ["tokyo"]
+[[pool.ruled.rules]]
+clients = ["continent:AS", "continent:EU"]
+prefer = ["frankfurt", "sydney"]
 "#;
 
 const NO_DATA: &str = "ns example. 30 SOA ns.test. host.test. 1 7200 3600 1209600 30";
@@ -151,6 +164,25 @@ fn a_family_that_the_az_lacks_has_no_data_for_at_most_the_pools_ttl() {
         "four.example. AAAA",
         &format!("NOERROR aa\n{}", NO_DATA.replace("example. 30", "example. 20")),
     );
+}
+
+#[test]
+fn a_family_that_no_az_has_is_no_news_while_azs_are_moving() {
+    let mut world = world();
+    let expected = format!("NOERROR aa\n{}", NO_DATA.replace("example. 30", "example. 20"));
+    check(&world.snapshot(), "four.example. AAAA", &expected);
+    world.fail("sydney");
+    world.restore("sydney");
+    check(&world.snapshot(), "four.example. AAAA", &expected);
+}
+
+#[test]
+fn the_first_rule_that_matches_decides() {
+    let zone = settled().snapshot();
+    for (client, last) in [("2.0.0.1", 61), ("5.0.0.1", 31), ("2400:1::1", 31), ("7.0.0.9", 31)] {
+        let expected = format!("NOERROR aa\nan ruled.example. 30 A 203.0.113.{last}");
+        check(&zone, &format!("ruled.example. A +from={client}"), &expected);
+    }
 }
 
 #[test]
