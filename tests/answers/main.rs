@@ -6,6 +6,7 @@
 mod ask;
 mod delegation;
 mod differential;
+mod laws;
 mod rfc1034;
 mod rfc1035;
 mod rfc2308;
