@@ -1,0 +1,190 @@
+//! Answering allocates nothing, by a global allocator that counts for each thread.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(unsafe_code, reason = "a global allocator is; it only counts and hands on")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use meridian::answer::{Kind, Request, Snapshot, Transport, answer};
+use meridian::serve::udp::Worker;
+use meridian::serve::{Totals, bind};
+use meridian::wire::{Name, RecordType};
+
+#[path = "support/world.rs"]
+mod world;
+
+use world::World;
+
+const FILES: &str = r#"
+=== meridian.toml
+geoip.databases = ["FIXTURES/city.mmdb"]
+az.sydney.location = [-33.87, 151.21]
+az.tokyo.location = [35.68, 139.69]
+=== zones/example.zone
+$TTL 3600
+@ SOA ns.test. host.test. 1 7200 3600 1209600 30
+@ NS ns.test.
+ns A 192.0.2.53
+*.wild TXT x
+alias CNAME www
+moved DNAME wild
+sub NS ns.sub
+ns.sub A 192.0.2.54
+large TXT "0123456789012345678901234567890123456789012345678901234567890123456789"
+large TXT "1123456789012345678901234567890123456789012345678901234567890123456789"
+large TXT "2123456789012345678901234567890123456789012345678901234567890123456789"
+large TXT "3123456789012345678901234567890123456789012345678901234567890123456789"
+large TXT "4123456789012345678901234567890123456789012345678901234567890123456789"
+large TXT "5123456789012345678901234567890123456789012345678901234567890123456789"
+=== zones/example.toml
+names.www = "web"
+[pool.web]
+endpoints.sydney = ["203.0.113.50", "203.0.113.51"]
+endpoints.tokyo = ["203.0.113.60", "203.0.113.61"]
+"#;
+
+/// Questions, each for another kind of answer or another way to it.
+const QUESTIONS: [(&str, RecordType, Kind); 13] = [
+    ("ns.example.", RecordType::A, Kind::Static),
+    ("a.wild.example.", RecordType::TXT, Kind::Static),
+    ("a.moved.example.", RecordType::TXT, Kind::Static),
+    ("ns.example.", RecordType::ANY, Kind::Static),
+    ("www.example.", RecordType::A, Kind::Steered),
+    ("alias.example.", RecordType::A, Kind::Steered),
+    ("www.example.", RecordType::AAAA, Kind::NoData),
+    ("ns.example.", RecordType::TXT, Kind::NoData),
+    ("gone.example.", RecordType::A, Kind::NoName),
+    ("www.sub.example.", RecordType::A, Kind::Referral),
+    ("sub.example.", RecordType::DS, Kind::NoData),
+    ("large.example.", RecordType::TXT, Kind::Truncated),
+    ("other.test.", RecordType::A, Kind::Error),
+];
+
+#[test]
+fn answering_allocates_nothing() {
+    let snapshot = World::new(FILES).snapshot();
+    let mut out = vec![0; 4096];
+    for (name, rtype, kind) in QUESTIONS {
+        for message in [query(name, rtype, false), query(name, rtype, true)] {
+            let peer = IpAddr::from(Ipv4Addr::new(1, 0, 0, 1));
+            let request = Request { message: &message, peer, transport: Transport::Udp };
+            let before = ALLOCATIONS.get();
+            let answered = answer(&snapshot, &request, &mut out);
+            let allocations = ALLOCATIONS.get() - before;
+            assert_eq!(allocations, 0, "{name} {rtype}");
+            // With EDNS what is large fits.
+            let is_whole = kind == Kind::Truncated && answered.kind == Kind::Static;
+            assert!(answered.kind == kind || is_whole, "{name} {rtype}: {:?}", answered.kind);
+        }
+    }
+}
+
+#[test]
+fn what_can_not_be_answered_allocates_nothing() {
+    let snapshot = World::new(FILES).snapshot();
+    let mut out = vec![0; 4096];
+    let whole = query("www.example.", RecordType::A, true);
+    for len in 0..whole.len() {
+        let peer = IpAddr::from(Ipv4Addr::new(1, 0, 0, 1));
+        let request = Request { message: &whole[..len], peer, transport: Transport::Udp };
+        let before = ALLOCATIONS.get();
+        let answered = answer(&snapshot, &request, &mut out);
+        assert_eq!(ALLOCATIONS.get() - before, 0, "{len} octets");
+        assert!(matches!(answered.kind, Kind::Dropped | Kind::Error));
+    }
+}
+
+#[test]
+fn a_worker_allocates_nothing_from_one_datagram_to_the_next() {
+    let on_worker = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&on_worker);
+    let worker = start(World::new(FILES).snapshot(), move || {
+        seen.store(ALLOCATIONS.get(), Ordering::Release);
+    });
+    worker.ask("ns.example.", RecordType::A);
+    let at_first = on_worker.load(Ordering::Acquire);
+    for (name, rtype, _) in QUESTIONS {
+        worker.ask(name, rtype);
+    }
+    assert_eq!(on_worker.load(Ordering::Acquire), at_first);
+    worker.stop();
+}
+
+#[test]
+fn the_allocator_counts() {
+    let before = ALLOCATIONS.get();
+    drop(black_box(Box::new(1)));
+    assert_eq!(ALLOCATIONS.get() - before, 1);
+}
+
+/// A query from Sydney, by its Client Subnet if `edns`.
+fn query(name: &str, rtype: RecordType, edns: bool) -> Vec<u8> {
+    let mut message = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(edns)];
+    message.extend(Name::from_text(name.as_bytes(), &Name::root()).unwrap().as_wire());
+    message.extend(rtype.0.to_be_bytes());
+    message.extend([0, 1]);
+    if edns {
+        message.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 11, 0, 8, 0, 7, 0, 1, 24, 0, 1, 0, 0]);
+    }
+    message
+}
+
+/// A worker and a client of it.
+struct Asked {
+    worker: Worker,
+    socket: UdpSocket,
+}
+
+fn start(snapshot: Snapshot, mut seen: impl FnMut() + Send + 'static) -> Asked {
+    let mut listener = bind(&[(Ipv4Addr::LOCALHOST, 0).into()], 1).unwrap().remove(0);
+    let shared = Arc::new(ArcSwap::from_pointee(snapshot));
+    let tally = Totals::default().tally(Transport::Udp);
+    let worker = Worker::spawn(listener.udp.remove(0), shared, tally, move |_, _| seen()).unwrap();
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    socket.connect(listener.address).unwrap();
+    Asked { worker, socket }
+}
+
+impl Asked {
+    fn ask(&self, name: &str, rtype: RecordType) {
+        self.socket.send(&query(name, rtype, true)).unwrap();
+        self.socket.recv(&mut [0; 1500]).unwrap();
+    }
+
+    fn stop(self) {
+        self.worker.stop();
+        self.worker.join();
+    }
+}
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts what the current thread takes.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: everything is the system's allocator's doing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as the caller says.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller says; `alloc` got it from the same allocator.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
