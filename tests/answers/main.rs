@@ -9,6 +9,7 @@ mod differential;
 mod laws;
 mod rfc1034;
 mod rfc1035;
+mod rfc2181;
 mod rfc2308;
 mod rfc3597;
 mod rfc4592;

@@ -1,6 +1,6 @@
 //! RFC 6891: EDNS, and how long a response may be.
 
-use meridian::answer::{Kind, Transport};
+use meridian::answer::{Kind, Request, Transport, answer};
 
 use super::server::Server;
 use super::{Ask, World, check, show};
@@ -126,6 +126,23 @@ fn records_before_opt_are_passed_over() {
     query[11] = 2;
     let response = server.ask(&query);
     assert_eq!(show(&response), "NOERROR aa edns=1232\nan example. 3600 NS ns.test.");
+}
+
+#[test]
+fn opt_is_never_dropped_however_little_room_there_is() {
+    let zone = world().snapshot();
+    for ask in ["small.example. A +subnet=192.0.2.0/24", "large.example. A +edns", "x.test. A +do"]
+    {
+        let ask = Ask::new(ask);
+        let message = ask.message();
+        let request = Request { message: &message, peer: ask.peer, transport: ask.transport };
+        for room in 0..700 {
+            let mut out = vec![0; room];
+            let answered = answer(&zone, &request, &mut out);
+            let response = out.get(..answered.len).unwrap();
+            assert!(response.is_empty() || show(response).contains("edns=1232"), "{room} octets");
+        }
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! RFC 7766: queries over one TCP connection.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use super::server::{Server, framed, read_message};
+use super::server::{PER_CLIENT, Server, framed, read_message};
 use super::{Ask, World, show};
 
 fn server() -> Server {
@@ -89,6 +89,24 @@ fn a_client_that_has_said_all_still_gets_its_answers() {
         assert_eq!(read_message(&mut stream)[..2], [0, id]);
     }
     let mut rest = vec![];
-    std::io::Read::read_to_end(&mut stream, &mut rest).unwrap();
+    stream.read_to_end(&mut rest).unwrap();
     assert!(rest.is_empty(), "{rest:?}");
+}
+
+#[test]
+fn section_6_2_2_a_connection_too_many_of_one_client_is_closed_and_a_place_is_given_back() {
+    let server = server();
+    let query = framed(&Ask::new("www.example. A").message());
+    let serves = |stream: &mut std::net::TcpStream| {
+        let sent = stream.write_all(&query);
+        sent.is_ok() && matches!(stream.read(&mut [0; 512]), Ok(1..))
+    };
+    let mut open: Vec<_> = (0..PER_CLIENT).map(|_| server.connect()).collect();
+    assert!(open.iter_mut().all(serves));
+    assert!(!serves(&mut server.connect()));
+    let mut closed = open.pop().unwrap();
+    closed.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(closed.read(&mut [0; 1]).unwrap(), 0);
+    // The server has closed; its task gives the place back right after.
+    assert!((0..10_000).any(|_| serves(&mut server.connect())));
 }

@@ -21,14 +21,21 @@ pub(crate) struct Server {
     _runtime: Runtime,
 }
 
+/// Connections that one client may have.
+pub(crate) const PER_CLIENT: usize = 10;
 /// Nothing takes this long but a failure.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Server {
     pub(crate) fn start(snapshot: Snapshot) -> Self {
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), snapshot)
+    }
+
+    /// Listens on `ip`, which may stand for every address.
+    pub(crate) fn start_on(ip: IpAddr, snapshot: Snapshot) -> Self {
         let shared = Arc::new(ArcSwap::from_pointee(snapshot));
         let totals = Totals::default();
-        let mut listeners = bind(&[(Ipv4Addr::LOCALHOST, 0).into()], 1).unwrap();
+        let mut listeners = bind(&[(ip, 0).into()], 1).unwrap();
         let listener = listeners.remove(0);
         let tally = totals.tally(Transport::Udp);
         let udp = listener.udp.into_iter().next().unwrap();
@@ -38,7 +45,7 @@ impl Server {
             .enable_all()
             .build()
             .unwrap();
-        let limits = Limits { idle: PATIENCE, connections: 10, per_client: 10 };
+        let limits = Limits { idle: PATIENCE, connections: 100, per_client: PER_CLIENT };
         let (stop, stopped) = watch::channel(false);
         let acceptor = Acceptor {
             listener: listener.tcp,
