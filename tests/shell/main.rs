@@ -7,3 +7,4 @@ mod running;
 mod server;
 mod start;
 mod stop;
+mod supervised;

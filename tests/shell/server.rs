@@ -4,6 +4,8 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::running::{UNCHECKED, configure, until};
@@ -17,11 +19,19 @@ pub(crate) struct Server {
 impl Server {
     /// Starts in this directory, on a port that the kernel chooses.
     pub(crate) fn start(files: &TempDir) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_meridian")), files)
+    }
+
+    /// As [`Self::start`], by a command that takes the server's arguments.
+    pub(crate) fn start_by(mut command: Command, files: &TempDir) -> Self {
         let listen = "[server]\nlisten = [\"127.0.0.1:0\"]\n";
         let configuration = configure(files.path(), listen, UNCHECKED);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_meridian"));
         command.arg("run").arg("--config").arg(configuration).stderr(Stdio::null());
         Self { process: command.spawn().unwrap(), socket: files.path().join("control.sock") }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.id().try_into().unwrap()), signal).unwrap();
     }
 
     /// The control socket, once somebody listens there.

@@ -9,8 +9,7 @@ use std::time::Duration;
 use meridian::serve::udp::Worker;
 use meridian::serve::{Tally, bind};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use crate::running::{Running, UNCHECKED, until};
 use crate::server::Server;
@@ -54,7 +53,7 @@ async fn a_server_ends_though_a_client_never_ends_its_request() {
     later.write_all(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     later.read_exact(&mut [0; 8]).unwrap();
 
-    kill(Pid::from_raw(server.process.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    server.signal(Signal::SIGTERM);
     until("the server ends", || server.process.try_wait().unwrap().is_some()).await;
     assert!(server.process.wait().unwrap().success());
     assert!(!socket.exists());
