@@ -62,7 +62,7 @@ pub struct TcpSettings {
     pub idle: Duration,
     /// The most connections at a time.
     pub connections: usize,
-    /// The most connections at a time from one address.
+    /// The most connections at a time from one client: an IPv4 address or an IPv6 /64.
     pub per_client: usize,
 }
 

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, TcpListener as StdTcpListener};
+use std::net::{IpAddr, Ipv6Addr, TcpListener as StdTcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub struct Limits {
     pub idle: Duration,
     /// Connections in all.
     pub connections: usize,
-    /// Connections of one client address.
+    /// Connections of one client: an IPv4 address or an IPv6 /64.
     pub per_client: usize,
 }
 
@@ -55,7 +55,8 @@ pub struct Admission {
 #[derive(Debug, Default)]
 struct Clients {
     connections: usize,
-    by_address: HashMap<IpAddr, usize>,
+    /// By [`network`].
+    by_network: HashMap<IpAddr, usize>,
 }
 
 /// A connection's place; given back when dropped.
@@ -92,7 +93,7 @@ impl Admission {
         if clients.connections >= self.limits.connections {
             return None;
         }
-        let own = clients.by_address.entry(address).or_default();
+        let own = clients.by_network.entry(network(address)).or_default();
         if *own >= self.limits.per_client {
             return None;
         }
@@ -110,10 +111,11 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut clients = self.admission.lock();
         clients.connections -= 1;
-        if let Some(own) = clients.by_address.get_mut(&self.address) {
+        let network = network(self.address);
+        if let Some(own) = clients.by_network.get_mut(&network) {
             *own -= 1;
             if *own == 0 {
-                clients.by_address.remove(&self.address);
+                clients.by_network.remove(&network);
             }
         }
     }
@@ -158,6 +160,14 @@ impl Acceptor {
         drop(listener);
         while connections.join_next().await.is_some() {}
         Ok(())
+    }
+}
+
+/// What one client has: an IPv4 address, or the /64 of an IPv6 address.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }
 
@@ -235,4 +245,36 @@ impl Connection {
 fn take_message(input: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = input.split_first_chunk::<2>()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission() -> Admission {
+        Admission::new(Limits { idle: Duration::from_secs(10), connections: 3, per_client: 2 })
+    }
+
+    fn places(admission: &Admission, addresses: &[&str]) -> Vec<Option<Place>> {
+        addresses.iter().map(|address| admission.admit(address.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn the_addresses_of_a_64_are_one_client() {
+        let admission = admission();
+        let places =
+            places(&admission, &["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1"]);
+        let are_admitted: Vec<_> = places.iter().map(Option::is_some).collect();
+        assert_eq!(are_admitted, [true, true, false, true]);
+    }
+
+    #[test]
+    fn a_connection_that_ends_leaves_its_place_to_another() {
+        let admission = admission();
+        let all = places(&admission, &["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"]);
+        assert_eq!((all.iter().flatten().count(), admission.connections()), (3, 3));
+        drop(all);
+        assert_eq!(admission.connections(), 0);
+        assert!(admission.admit("192.0.2.4".parse().unwrap()).is_some());
+    }
 }
