@@ -10,6 +10,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use axum::Router;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -94,6 +95,7 @@ impl Daemon {
         for line in loaded.report.errors() {
             tracing::error!("{line}");
         }
+        raise_descriptor_limit();
         let state = state.unwrap_or_else(|| settings.state.clone());
         let store = match Store::open(&state) {
             Ok(store) => Some(store),
@@ -188,6 +190,16 @@ impl Daemon {
         end(self.admin, deadline).await;
         let _ = self.control.stop().await;
         tracing::info!("stopped");
+    }
+}
+
+/// Allows as many open files as the hard limit does. The usual soft limit of 1,024 is below what TCP
+/// clients may take, and would leave none for probes.
+fn raise_descriptor_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::debug!(%error, "can't raise the limit of open files: {error}");
     }
 }
 
