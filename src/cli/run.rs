@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::pin::pin;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
@@ -58,18 +59,23 @@ fn reload(daemon: &Daemon) {
     });
 }
 
+/// An idle worker beats once a second.
+const STUCK: Duration = Duration::from_secs(3);
+
 /// Feeds systemd's watchdog while every worker and control make progress.
 async fn feed_watchdog(daemon: &Daemon) -> Infallible {
     let Some(period) = systemd::watchdog_period() else { return pending().await };
     let control = daemon.control();
-    let mut before = daemon.beats();
+    let (mut before, mut quiet) = (daemon.beats(), Duration::ZERO);
     loop {
         sleep(period).await;
         let beats = daemon.beats();
-        let moving = beats.iter().zip(&before).all(|(now, before)| now != before);
-        before = beats;
+        quiet += period;
+        if beats.iter().zip(&before).all(|(now, before)| now != before) {
+            (before, quiet) = (beats, Duration::ZERO);
+        }
         let answers = timeout(period, control.status()).await;
-        if moving && matches!(answers, Ok(Ok(_))) {
+        if quiet < STUCK.max(period) && matches!(answers, Ok(Ok(_))) {
             systemd::watchdog();
         } else {
             tracing::error!("a worker or the control task makes no progress");

@@ -24,6 +24,9 @@ pub struct Load {
     pub sources: Sources,
     /// Every fault of every file, by file and place.
     pub diagnostics: Vec<Diagnostic>,
+    /// The databases that `meridian.toml` names, as far as it is understood: whoever reads them tells
+    /// their faults in the same run.
+    pub databases: Vec<PathBuf>,
     /// `None` if `meridian.toml` is at fault.
     pub(super) server: Option<ServerFile>,
     /// By origin, in canonical order.
@@ -58,13 +61,15 @@ pub fn load(path: &Path, environment: &Environment) -> Load {
     });
     let zones: Vec<_> = zones.collect();
     loader.report_strays(&found.strays);
+    let known = server.as_ref().filter(|server| server.is_whole);
+    let databases = known.map(|server| server.settings.databases.clone()).unwrap_or_default();
     let server = server.filter(|_| !loader.server_is_at_fault);
     if let Some(server) = &server {
         loader.report_unused_azs(server, &zones);
     }
     let Loader { sources, mut diagnostics, .. } = loader;
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.map(|span| (span.file, span.start)));
-    Load { sources, diagnostics, server, zones }
+    Load { sources, diagnostics, databases, server, zones }
 }
 
 /// Where commands reach a server.

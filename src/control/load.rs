@@ -71,15 +71,9 @@ pub fn load(
     let (config, more) = files.build(previous.map(|previous| &previous.config));
     let mut report = Report { sources: files.sources, diagnostics: files.diagnostics };
     report.diagnostics.extend(more);
-    let Some(config) = config else { return Err(report) };
     let last = previous.map(|previous| &previous.databases);
-    let databases = match Databases::load(&config.settings, last, &mut report) {
-        Some(databases) => databases,
-        None => match last {
-            Some(last) => last.clone(),
-            None => return Err(report),
-        },
-    };
+    let databases = Databases::load(&files.databases, last, &mut report).or_else(|| last.cloned());
+    let (Some(config), Some(databases)) = (config, databases) else { return Err(report) };
     let (views, preferences) = compile_views(&config, &databases, previous);
     let unprobed = Probes::default();
     let last = previous.map_or(&unprobed, |previous| &previous.probes);
@@ -203,16 +197,15 @@ impl Report {
 impl Databases {
     /// The places of the configured databases: those of `last` if no file changed; `None` if one
     /// can't be used, which the report then says.
-    fn load(settings: &Settings, last: Option<&Self>, report: &mut Report) -> Option<Self> {
-        let versions = settings.databases.iter().map(|path| FileVersion::of(path));
+    fn load(paths: &[PathBuf], last: Option<&Self>, report: &mut Report) -> Option<Self> {
+        let versions = paths.iter().map(|path| FileVersion::of(path));
         let files: Option<Vec<_>> = versions.collect();
         if let (Some(files), Some(last)) = (&files, last)
             && *files == last.files
         {
             return Some(last.clone());
         }
-        let databases: Vec<_> =
-            settings.databases.iter().map(|path| database(path, report)).collect();
+        let databases: Vec<_> = paths.iter().map(|path| database(path, report)).collect();
         let databases: Vec<_> = databases.into_iter().collect::<Option<_>>()?;
         if let Some(last) = last {
             let in_use = last.places.databases();

@@ -253,12 +253,10 @@ impl Control {
         let Transition { pool_name, az_name, to, .. } = transition;
         let generation = self.shared.load().generation.0;
         let key = (pool_name.clone(), az_name.clone());
-        let count = self.transitions.entry(key).or_insert_with(|| TransitionCount {
-            pool: pool_name.clone(),
-            az: az_name.clone(),
-            eligible: 0,
-            not_eligible: 0,
-        });
+        let count = self
+            .transitions
+            .entry(key)
+            .or_insert_with(|| TransitionCount::none(pool_name.clone(), az_name.clone()));
         match to {
             Eligibility::Eligible => {
                 count.eligible += 1;
@@ -369,6 +367,19 @@ impl Control {
         report
     }
 
+    /// The counts of every az of every pool, those that never changed too.
+    fn transition_counts(&self) -> Vec<TransitionCount> {
+        let topology = &self.loaded.routing.topology;
+        let azs = topology.pools.values().flat_map(|pool| {
+            pool.azs.iter().map(|az| (pool.name.clone(), topology.azs[az.az].name.clone()))
+        });
+        let counts = azs.map(|key| match self.transitions.get(&key) {
+            Some(count) => count.clone(),
+            None => TransitionCount::none(key.0, key.1),
+        });
+        counts.collect()
+    }
+
     fn status(&self) -> Status {
         let now = self.clock.now();
         Status {
@@ -378,7 +389,7 @@ impl Control {
             generation: self.shared.load().generation.0,
             published_at: self.published.wall,
             health: self.director.status(now),
-            transitions: self.transitions.values().cloned().collect(),
+            transitions: self.transition_counts(),
             zones: self.loaded.zone_status(),
             databases: self.loaded.database_status(),
             load: self.load.clone(),

@@ -44,6 +44,12 @@ pub struct TransitionCount {
     pub not_eligible: u64,
 }
 
+impl TransitionCount {
+    pub(super) fn none(pool: String, az: String) -> Self {
+        Self { pool, az, eligible: 0, not_eligible: 0 }
+    }
+}
+
 /// A zone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ZoneStatus {

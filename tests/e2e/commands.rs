@@ -40,6 +40,7 @@ fn check_shows_all_faults_of_all_files_in_one_run() {
     host.edit("meridian.toml", "workers = 2", "worker = 2");
     host.append("zones/app.example.zone", "a IN A nowhere\nb IN AAAA 192.0.2.1\n");
     host.write("zones/other.example.zone", "@ 1h IN NS ns1\n");
+    host.write("city.mmdb", "no database");
     let shown = host.meridian(&["check"]).failure(1);
     for part in [
         // The kind of fault, its place, the line with the fault underlined, and what to do.
@@ -51,11 +52,12 @@ fn check_shows_all_faults_of_all_files_in_one_run() {
         "--> zones/app.example.zone:7:8\n  |\n7 | a IN A nowhere\n  |        ^^^^^^^",
         "--> zones/app.example.zone:8:11\n  |\n8 | b IN AAAA 192.0.2.1\n  |           ^^^^^^^^^",
         "zones/other.example.zone",
+        "error[geoip/bad-database]: city.mmdb: ",
         "= help: ",
     ] {
         assert!(shown.contains(part), "{part:?} is not in\n{shown}");
     }
-    assert!(shown.contains("meridian: 5 errors, 1 warning"), "{shown}");
+    assert!(shown.contains("meridian: 6 errors, 1 warning"), "{shown}");
 }
 
 #[test]
