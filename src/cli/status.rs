@@ -1,7 +1,7 @@
 //! `meridian status`: pools, azs and endpoints as text.
 
 use std::fmt::Write;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use hyper::Method;
 
@@ -124,9 +124,9 @@ fn ago(now: Wall, then: Wall) -> String {
     if age < DAYS {
         return span(age);
     }
-    let date = SystemTime::checked_add(&UNIX_EPOCH, then.since_epoch()).unwrap_or(UNIX_EPOCH);
     let days = age.as_secs() / (24 * 3600);
-    format!("{days} days ({})", humantime::format_rfc3339_seconds(date))
+    let date = Wall::from_epoch(Duration::from_secs(then.since_epoch().as_secs()));
+    format!("{days} days ({date})")
 }
 
 /// Older than this is shown with its date.

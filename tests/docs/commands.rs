@@ -101,7 +101,6 @@ fn assert_fields(heading: &str, value: &impl Serialize) {
 /// The paths of all values in `value`, with their types.
 fn flatten(path: &str, value: &Value, into: &mut BTreeMap<String, &'static str>) {
     let kind = match value {
-        Value::Object(fields) if fields.contains_key("secs") => "time",
         Value::Object(fields) => {
             for (name, field) in fields {
                 let dot = if path.is_empty() { "" } else { "." };
@@ -113,6 +112,7 @@ fn flatten(path: &str, value: &Value, into: &mut BTreeMap<String, &'static str>)
             items.iter().for_each(|item| flatten(&format!("{path}[]"), item, into));
             return;
         }
+        Value::String(text) if humantime::parse_rfc3339(text).is_ok() => "time",
         Value::String(_) => "text",
         Value::Number(_) => "number",
         Value::Bool(_) => "boolean",
