@@ -206,7 +206,7 @@ fn a_socket_that_a_killed_server_left_is_replaced() {
 #[test]
 fn an_address_in_use_is_named_with_its_transport() {
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let udp = udp_beside_a_free_tcp_port();
     for (address, transport) in
         [(tcp.local_addr().unwrap(), "TCP"), (udp.local_addr().unwrap(), "UDP")]
     {
@@ -216,6 +216,16 @@ fn an_address_in_use_is_named_with_its_transport() {
         let shown = format!("can't listen on {address} ({transport}): Address already in use");
         assert!(refused.contains(&shown), "{refused}");
         assert!(refused.contains("another server has it"), "{refused}");
+    }
+}
+
+/// A port is given out for one transport at a time: the same number may be taken for the other.
+fn udp_beside_a_free_tcp_port() -> UdpSocket {
+    loop {
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        if TcpListener::bind(udp.local_addr().unwrap()).is_ok() {
+            return udp;
+        }
     }
 }
 
