@@ -28,7 +28,7 @@ use crate::serve::tcp::{Acceptor, Admission, Limits};
 use crate::serve::udp::Worker;
 use crate::serve::{Totals, bind};
 use crate::store::{Store, StoreError};
-use crate::telemetry::logs;
+use crate::telemetry::logs::{self, Flush};
 
 use super::output::Failure;
 use super::socket::environment;
@@ -56,6 +56,7 @@ pub(super) struct Daemon {
     stop: watch::Sender<bool>,
     admin: Vec<JoinHandle<io::Result<()>>>,
     admin_stop: watch::Sender<bool>,
+    log: Flush,
 }
 
 /// Threads for TCP, probes and the API.
@@ -91,7 +92,7 @@ impl Daemon {
     pub(super) async fn start(options: Options, clock: Clock) -> Result<Self, Failure> {
         let Options { path, environment, loaded, state, log, routes } = options;
         let settings = loaded.settings().clone();
-        logs::start(log);
+        let log = logs::start(log)?;
         for line in loaded.report.errors() {
             tracing::error!("{line}");
         }
@@ -157,7 +158,7 @@ impl Daemon {
             };
             tasks.push(tokio::spawn(acceptor.run()));
         }
-        Ok(Self { control, addresses, workers: udp, tasks, stop, admin, admin_stop })
+        Ok(Self { control, addresses, workers: udp, tasks, stop, admin, admin_stop, log })
     }
 
     /// Asks the control task.
@@ -190,6 +191,7 @@ impl Daemon {
         end(self.admin, deadline).await;
         let _ = self.control.stop().await;
         tracing::info!("stopped");
+        drop(self.log);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Log lines by `tracing`: text for people, JSON for machines, one line for each event and none
 //! for a query.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::{self, format};
@@ -10,9 +11,15 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, LogLevel, LogSettings};
 
+use super::lines::Lines;
+
+pub use super::lines::Flush;
+
 /// Starts logging to standard error for the whole process. A second call changes nothing.
-pub fn start(settings: LogSettings) {
-    let terminal = std::io::stderr().is_terminal();
+pub fn start(settings: LogSettings) -> io::Result<Flush> {
+    let (lines, flush) = Lines::spawn(io::stderr())?;
+    let lines = Arc::new(lines);
+    let terminal = io::stderr().is_terminal();
     let text = match settings.format {
         LogFormat::Auto => terminal,
         LogFormat::Text => true,
@@ -29,14 +36,15 @@ pub fn start(settings: LogSettings) {
         });
         let layer = fmt::layer()
             .fmt_fields(message)
-            .with_writer(std::io::stderr)
+            .with_writer(lines)
             .with_ansi(terminal)
             .with_target(false);
         registry.with(layer).try_init()
     } else {
-        let layer = fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+        let layer = fmt::layer().json().flatten_event(true).with_writer(lines);
         registry.with(layer).try_init()
     };
+    Ok(flush)
 }
 
 /// Meridian's own lines of at least this importance.

@@ -3,3 +3,5 @@
 
 pub mod logs;
 pub mod metrics;
+
+mod lines;
