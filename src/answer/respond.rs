@@ -277,7 +277,8 @@ struct Response<'s, 'q> {
 impl<'s> Response<'s, '_> {
     /// RFC 1034 section 4.3.2 from step 3 on, within one zone.
     fn resolve(&mut self, observer: &mut impl Observer<'s>) -> Result<(), Full> {
-        for _ in 0..MAX_LINKS {
+        let (mut earlier, mut again) = (None::<Qname>, 1);
+        for link in 1..=MAX_LINKS {
             let step = match self.zone.find(self.name.as_wire()) {
                 Found::Exact(node) | Found::Wildcard { node, .. } => {
                     self.at_node(node, observer)?
@@ -289,9 +290,15 @@ impl<'s> Response<'s, '_> {
                     return self.negative(Kind::NoName, None);
                 }
             };
-            match step {
-                Step::Alias if self.is_in_zone() => {}
-                Step::Alias | Step::Done => return Ok(()),
+            if step == Step::Done || !self.is_in_zone() {
+                return Ok(());
+            }
+            // A chain that comes back to a name has said all that it can (Brent's algorithm).
+            if earlier.as_ref().is_some_and(|name| name.as_wire() == self.name.as_wire()) {
+                return Ok(());
+            }
+            if link == again {
+                (earlier, again) = (Some(self.name.clone()), 2 * again);
             }
         }
         Ok(())

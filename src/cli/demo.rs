@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Path, State};
@@ -73,13 +74,19 @@ pub(super) fn serve(config: &Config) -> Result<(), Failure> {
         options.state = Some(state.clone());
         options.log.format = LogFormat::Text;
         options.routes = fleet.routes();
-        let daemon = Daemon::start(options, Clock::start()).await?;
+        let mut ended = pin!(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        });
+        let daemon = tokio::select! {
+            daemon = Daemon::start(options, Clock::start()) => daemon?,
+            () = &mut ended => return Ok(()),
+        };
         output::print(introduction);
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-        }
+        ended.await;
         daemon.stop().await;
         Ok(())
     });

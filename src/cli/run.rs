@@ -17,19 +17,20 @@ use super::output::Failure;
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(config: &Config) -> Result<(), Failure> {
-    let options = Options::load(config)?;
     let runtime = super::daemon::runtime()?;
     runtime.block_on(async {
-        // Before anything is served, so that no signal is missed.
+        // Before anything is read, so that no signal is missed or kills.
         let mut hangup = signal(SignalKind::hangup())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let options = Options::load(config)?;
         let daemon = tokio::select! {
             daemon = Daemon::start(options, Clock::start()) => daemon?,
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
         };
         systemd::ready(&daemon.summary());
+        let control = daemon.control();
         {
             // One future throughout: a signal must not begin its period anew.
             let mut watchdog = pin!(feed_watchdog(&daemon));
@@ -37,6 +38,10 @@ pub(super) fn run(config: &Config) -> Result<(), Failure> {
                 tokio::select! {
                     _ = hangup.recv() => reload(&daemon),
                     never = &mut watchdog => match never {},
+                    () = control.ended() => {
+                        tracing::error!("steering has failed: ending, to be started anew");
+                        return Err(Failure::Shown);
+                    }
                     _ = terminate.recv() => break,
                     _ = interrupt.recv() => break,
                 }

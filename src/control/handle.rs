@@ -69,6 +69,11 @@ impl Handle {
         self.ask(Command::Stop).await
     }
 
+    /// Waits for the control task to end, which it does unasked only by a fault of its own.
+    pub async fn ended(&self) {
+        self.commands.closed().await;
+    }
+
     async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,

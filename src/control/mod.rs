@@ -11,6 +11,7 @@ mod saver;
 pub mod status;
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,7 +110,7 @@ impl Control {
     pub fn spawn(
         path: PathBuf,
         environment: Environment,
-        loaded: Loaded,
+        mut loaded: Loaded,
         store: Option<Store>,
         prober: Prober,
         clock: Clock,
@@ -127,7 +128,8 @@ impl Control {
         let (load_sender, loads) = mpsc::channel(1);
         let (ready, is_ready) = watch::channel(false);
         let handle = Handle::new(shared.clone(), command, is_ready);
-        let load = load_status(&loaded.report, now, 0, 0);
+        // The report keeps the text of every file.
+        let load = load_status(&mem::take(&mut loaded.report), now, 0, 0);
         let mut control = Self {
             path,
             environment,
@@ -161,7 +163,13 @@ impl Control {
         while stopped.is_none() {
             let deadline = self.deadline();
             tokio::select! {
-                Some(observed) = self.inbox.observed.recv() => self.observe(observed),
+                observed = self.inbox.observed.recv() => match observed {
+                    Some(observed) => self.observe(observed),
+                    None => {
+                        tracing::error!("the task that sends probes has ended");
+                        return;
+                    }
+                },
                 Some(read) = self.inbox.loads.recv() => self.replace(read),
                 command = self.inbox.commands.recv() => match command {
                     Some(Command::Status(reply)) => {
@@ -329,10 +337,11 @@ impl Control {
             let warnings = self.load.warnings;
             tracing::info!(generation, warnings, "reloaded: generation {generation}");
         } else {
+            let errors = self.load.errors.len();
             tracing::error!(
                 generation,
-                errors = self.load.errors.len(),
-                "reloaded in part: what has errors stays as it was"
+                errors,
+                "what has errors stays as it was; errors: {errors}"
             );
         }
         let told = ReloadReport {
@@ -346,16 +355,16 @@ impl Control {
             let _ = reply.send(told.clone());
         }
         if !self.reloads.next.is_empty() {
-            let waiting = std::mem::take(&mut self.reloads.next);
+            let waiting = mem::take(&mut self.reloads.next);
             self.begin_load(waiting);
         }
     }
 
-    fn take(&mut self, loaded: Loaded, now: Now) -> Report {
+    fn take(&mut self, mut loaded: Loaded, now: Now) -> Report {
         for change in loaded.settings().restart_needed(self.loaded.settings()) {
             tracing::warn!("{change} takes effect when the server is restarted");
         }
-        let report = loaded.report.clone();
+        let report = mem::take(&mut loaded.report);
         self.loaded = Arc::new(loaded);
         let mut effects = self.director.apply(Event::Replace(self.loaded.routing.clone()), now);
         self.driver.replace(effects.epoch, self.loaded.probes.clone());

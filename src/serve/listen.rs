@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -98,6 +99,9 @@ fn remedy(error: &io::Error) -> &'static str {
         io::ErrorKind::AddrInUse => "; another server has it (see `ss -lnup`)",
         io::ErrorKind::PermissionDenied => {
             "; ports below 1024 need CAP_NET_BIND_SERVICE, as the systemd unit gives it"
+        }
+        _ if error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32) => {
+            "; this host is without IPv6: leave its addresses out of `listen`"
         }
         _ => "",
     }

@@ -12,7 +12,7 @@ use crate::wire::Rcode;
 pub struct Tally {
     kinds: [AtomicU64; Kind::ALL.len()],
     rcodes: [AtomicU64; Rcode::ALL.len()],
-    /// Datagrams that made the answering function panic: a bug, survived.
+    /// Messages that made the answering function panic: a bug, survived.
     panics: AtomicU64,
     /// Responses that the kernel refused to send.
     unsent: AtomicU64,
@@ -32,7 +32,7 @@ pub struct Sums {
     pub kinds: [u64; Kind::ALL.len()],
     /// Responses by code, in the order of [`Rcode::ALL`].
     pub rcodes: [u64; Rcode::ALL.len()],
-    /// Datagrams that made the answering function panic.
+    /// Messages that made the answering function panic.
     pub panics: u64,
     /// Responses that the kernel refused to send.
     pub unsent: u64,

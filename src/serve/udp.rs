@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use arc_swap::Cache;
 
@@ -83,8 +84,12 @@ fn run(
                 received
             }
             Err(error) => {
-                if !is_lull(&error) && !std::mem::replace(&mut failing, true) {
-                    tracing::error!(%error, "can't receive on a UDP socket: {error}");
+                if !is_lull(&error) {
+                    if std::mem::replace(&mut failing, true) {
+                        thread::park_timeout(BACK_OFF);
+                    } else {
+                        tracing::error!(%error, "can't receive on a UDP socket: {error}");
+                    }
                 }
                 0
             }
@@ -116,6 +121,9 @@ fn run(
 /// How many batches a worker that was told to stop still answers: at least the datagrams that a
 /// full receive buffer holds, of which each takes 768 octets or more of twice [`RECEIVE_BUFFER`].
 const LAST_ROUNDS: usize = 2 * RECEIVE_BUFFER / 768 / BATCH + 1;
+
+/// Between attempts to receive on a socket that goes on failing.
+const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// Nobody asked for a while, or a signal came.
 fn is_lull(error: &io::Error) -> bool {

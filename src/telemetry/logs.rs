@@ -4,7 +4,8 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::{self, format};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -25,7 +26,7 @@ pub fn start(settings: LogSettings) -> io::Result<Flush> {
         LogFormat::Text => true,
         LogFormat::Json => false,
     };
-    let filter = EnvFilter::new(directive(settings.level));
+    let filter = Targets::new().with_target("meridian", filter(settings.level));
     let registry = tracing_subscriber::registry().with(filter);
     // An error says that logging has already started.
     let _ = if text {
@@ -47,13 +48,13 @@ pub fn start(settings: LogSettings) -> io::Result<Flush> {
     Ok(flush)
 }
 
-/// Meridian's own lines of at least this importance.
-fn directive(level: LogLevel) -> &'static str {
+/// Lines of at least this importance.
+fn filter(level: LogLevel) -> LevelFilter {
     match level {
-        LogLevel::Error => "meridian=error",
-        LogLevel::Warn => "meridian=warn",
-        LogLevel::Info => "meridian=info",
-        LogLevel::Debug => "meridian=debug",
-        LogLevel::Trace => "meridian=trace",
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
     }
 }

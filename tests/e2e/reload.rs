@@ -122,7 +122,7 @@ fn sighup_logs_what_was_refused() {
     host.append("zones/app.example.zone", "www IN A nowhere\n");
     daemon.signal(Signal::SIGHUP);
     daemon.wait("zones/app.example.zone:7:10: error[");
-    daemon.wait("reloaded in part");
+    daemon.wait("what has errors stays as it was; errors: ");
     assert_eq!(daemon.ask("text.app.example TXT"), "first");
 }
 
