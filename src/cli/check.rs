@@ -2,9 +2,9 @@
 
 use crate::control::load::{self, Report};
 
-use super::output::{self, Failure};
+use super::Config;
+use super::output::{self, Failure, plural};
 use super::socket::environment;
-use super::{Config, explain};
 
 /// Loads everything as `run` would, opens no socket, and shows every fault.
 pub(super) fn check(config: &Config) -> Result<(), Failure> {
@@ -15,11 +15,8 @@ pub(super) fn check(config: &Config) -> Result<(), Failure> {
     show(&report);
     let errors = report.errors().len();
     let warnings = report.warnings();
-    let counts = format!(
-        "{errors} error{}, {warnings} warning{}",
-        explain::plural(errors),
-        explain::plural(warnings)
-    );
+    let counts =
+        format!("{errors} error{}, {warnings} warning{}", plural(errors), plural(warnings));
     match summary {
         Some(summary) if errors == 0 => {
             output::print(format_args!("{summary}: {counts}\n"));

@@ -132,8 +132,3 @@ fn ordered(az: &ExplainedAz, width: usize) -> String {
     let cause = cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{name:<width$}  {distance:>9}{bias}  {verdict:<11}  {state}{cause}")
 }
-
-/// `s` unless there is one.
-pub(super) fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
-}

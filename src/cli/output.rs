@@ -40,3 +40,8 @@ pub(super) fn error(message: impl Display) {
 pub(super) fn style() -> Style {
     if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain }
 }
+
+/// `s` unless there is one.
+pub(super) fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

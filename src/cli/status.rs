@@ -12,8 +12,7 @@ use crate::route::{AzStatus, EndpointStatus, ShownAzState};
 use crate::time::Wall;
 
 use super::Config;
-use super::explain::plural;
-use super::output::{self, Failure};
+use super::output::{self, Failure, plural};
 
 /// Shows what the running server knows.
 pub(super) fn status(config: &Config) -> Result<(), Failure> {

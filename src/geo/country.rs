@@ -36,6 +36,11 @@ impl Country {
         self.row().map(|row| row.name)
     }
 
+    /// Every country with its code and English name.
+    pub fn all() -> impl Iterator<Item = (Self, &'static str)> {
+        ROWS.iter().map(|row| (row.country, row.name))
+    }
+
     fn row(self) -> Option<&'static Row> {
         ROWS.binary_search_by_key(&self, |row| row.country).ok().map(|index| &ROWS[index])
     }
