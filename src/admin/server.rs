@@ -4,10 +4,20 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 /// The control socket, removed when dropped.
 #[derive(Debug)]
@@ -41,12 +51,9 @@ impl ControlSocket {
     }
 
     /// Serves until `stop` turns true.
-    pub async fn serve(mut self, routes: Router, stop: watch::Receiver<bool>) -> io::Result<()> {
-        match self.listener.take() {
-            Some(listener) => {
-                axum::serve(listener, routes).with_graceful_shutdown(stopped(stop)).await
-            }
-            None => Ok(()),
+    pub async fn serve(mut self, routes: Router, stop: watch::Receiver<bool>) {
+        if let Some(listener) = self.listener.take() {
+            serve(listener, routes, stop).await;
         }
     }
 }
@@ -57,16 +64,62 @@ impl Drop for ControlSocket {
     }
 }
 
-/// Serves on TCP until `stop` turns true.
-pub async fn serve(
-    listener: TcpListener,
-    routes: Router,
-    stop: watch::Receiver<bool>,
-) -> io::Result<()> {
-    axum::serve(listener, routes).with_graceful_shutdown(stopped(stop)).await
+/// Serves on `listener` until `stop` turns true, then lets replies that were begun end. A bounded number
+/// of clients is served at a time, each for a bounded time: others wait to be accepted.
+pub async fn serve<L: Listener>(mut listener: L, routes: Router, mut stop: watch::Receiver<bool>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, (stream, _)) = tokio::select! {
+            accepted = accepted => accepted,
+            () = stopped(&mut stop) => break,
+        };
+        let (routes, stop) = (routes.clone(), stop.clone());
+        connections.spawn(async move {
+            converse(stream, routes, stop).await;
+            drop(place);
+        });
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    // A sender that is gone means stop as well.
+/// Serves one client until it leaves, its time is over, or `stop` turns true. What goes wrong is
+/// nobody's news.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    routes: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    let mut connection = pin!(connection);
+    tokio::select! {
+        _ = &mut connection => return,
+        () = sleep(LIFETIME) => {}
+        () = stopped(&mut stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = timeout(LAST_REPLY, connection).await;
+}
+
+/// Clients served at a time.
+const CONNECTIONS: usize = 64;
+/// For the head of a request, from when the one before was answered.
+const HEAD: Duration = Duration::from_secs(30);
+/// How long a client may stay connected; longer than a scrape's interval.
+const LIFETIME: Duration = Duration::from_secs(300);
+/// For the reply that was begun when a connection's time is over.
+const LAST_REPLY: Duration = Duration::from_secs(10);
+
+/// A sender that is gone means stop as well.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -54,7 +54,7 @@ pub(super) struct Daemon {
     workers: Vec<Worker>,
     tasks: Vec<JoinHandle<io::Result<()>>>,
     stop: watch::Sender<bool>,
-    admin: Vec<JoinHandle<io::Result<()>>>,
+    admin: Vec<JoinHandle<()>>,
     admin_stop: watch::Sender<bool>,
     log: Flush,
 }
@@ -206,7 +206,7 @@ fn raise_descriptor_limit() {
 }
 
 /// Waits for `tasks`, which were told to end, and cuts off what is left of them at `deadline`.
-async fn end(tasks: Vec<JoinHandle<io::Result<()>>>, deadline: Instant) {
+async fn end<T>(tasks: Vec<JoinHandle<T>>, deadline: Instant) {
     for mut task in tasks {
         if timeout_at(deadline, &mut task).await.is_err() {
             tracing::warn!("clients that did not take their answers are cut off");
