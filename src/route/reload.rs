@@ -106,8 +106,14 @@ impl Director {
         };
         let health = &self.pools[place.pool].azs[place.position];
         let while_unknown = az.endpoints.iter().map(|endpoint| {
-            let position = place.endpoint(endpoint.address);
-            position.map_or(new_endpoint, |position| health.while_unknown[position])
+            match place.endpoint(endpoint.address) {
+                None => new_endpoint,
+                // Without a check it was given to clients.
+                Some(position) if place.az.endpoints[position].monitor.is_none() => {
+                    WhileUnknown::Up
+                }
+                Some(position) => health.while_unknown[position],
+            }
         });
         let while_unknown = while_unknown.collect();
         let state = match health.state {

@@ -38,6 +38,7 @@ macro_rules! stories {
 }
 
 stories! {
+    added_check
     added_endpoint
     all_down_closed
     all_down_open
