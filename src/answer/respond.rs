@@ -14,7 +14,7 @@ use crate::wire::{
 use crate::zone::{Entry, Found, Node, RrSet, Zone, ZoneIndex, ZoneSet};
 
 use super::snapshot::{Generation, Snapshot};
-use super::steer::{Steered, whole_seconds};
+use super::steer::Steered;
 
 /// One message from the network.
 #[derive(Clone, Copy, Debug)]
@@ -338,18 +338,21 @@ impl<'s> Response<'s, '_> {
 
     /// The name is steered and one of its address families asked for.
     fn at_pool(&mut self, pool_id: PoolId, observer: &mut impl Observer<'s>) -> Result<(), Full> {
-        let Some(steered) = Steered::decide(self.snapshot, pool_id, self.peer, self.subnet) else {
+        let Some(mut steered) = Steered::decide(self.snapshot, pool_id, self.peer, self.subnet)
+        else {
             self.rcode = Rcode::ServFail;
             self.kind = Kind::Error;
             return Ok(());
         };
-        observer.steered(&steered);
         self.pool = Some(pool_id);
         let wanted = if self.qtype == RecordType::A { Family::V4 } else { Family::V6 };
         // What no client could see otherwise has scope 0, and a TTL that goes by no client either.
         if !steered.pool.has_family(wanted) {
-            return self.negative(Kind::NoData, Some(whole_seconds(steered.pool.ttl)));
+            steered.calm();
+            observer.steered(&steered);
+            return self.negative(Kind::NoData, Some(steered.ttl));
         }
+        observer.steered(&steered);
         self.scope = self.scope.max(steered.scope());
         let ttl = steered.ttl;
         let given = match (wanted, steered.az) {

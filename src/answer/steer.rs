@@ -92,6 +92,12 @@ impl<'s> Steered<'s> {
         })
     }
 
+    /// Takes the TTL of a calm pool, whatever moves.
+    pub(super) fn calm(&mut self) {
+        self.choice.short_ttl = false;
+        self.ttl = whole_seconds(self.pool.ttl);
+    }
+
     /// SCOPE PREFIX-LENGTH of an answer that holds this decision.
     pub(super) fn scope(&self) -> u8 {
         match self.client.from {
@@ -103,6 +109,6 @@ impl<'s> Steered<'s> {
 }
 
 /// A TTL as records have it.
-pub(super) fn whole_seconds(ttl: Duration) -> u32 {
+fn whole_seconds(ttl: Duration) -> u32 {
     u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX)
 }

@@ -69,6 +69,9 @@ fn text(explanation: &Explanation) -> String {
     if let Some(steering) = steering {
         steered(&mut line, steering);
     }
+    if steering.is_some() && explanation.answer.is_empty() {
+        line("answer", "none: NODATA");
+    }
     let records = explanation.answer.iter().map(|record| ("answer", record));
     let authority = explanation.authority.iter().map(|record| ("authority", record));
     for (label, record) in records.chain(authority) {

@@ -99,6 +99,10 @@ proptest! {
         } else {
             prop_assert_eq!(explained.scope, Some(0));
         }
+        // The TTL is that of what is sent, where the SOA's own is not shorter.
+        let last = sent.answers.iter().chain(&sent.authorities).last().unwrap();
+        let longest = if sent.authorities.is_empty() { u32::MAX } else { 30 };
+        prop_assert_eq!(last.ttl, steering.ttl.min(longest));
         // The chosen az is the first that is eligible, if any is.
         let eligible = steering.azs.iter().find(|az| az.state == "eligible");
         let chosen = steering.azs.iter().find(|az| az.verdict == Verdict::Chosen);
@@ -106,7 +110,8 @@ proptest! {
             prop_assert_eq!(steering.tier, 1);
             prop_assert_eq!(chosen.map(|az| &az.name), Some(&eligible.name));
         } else {
-            prop_assert!(steering.tier > 1 && steering.ttl_is_short);
+            prop_assert!(steering.tier > 1);
+            prop_assert_eq!(steering.ttl_is_short, pool.has_family(family));
         }
     }
 
