@@ -28,6 +28,9 @@ pub(super) fn explain(arguments: &Explain) -> Result<(), Failure> {
             check::show(&report);
             Failure::Shown
         })?;
+        if loaded.report.has_errors() {
+            check::show(&loaded.report);
+        }
         let snapshot = loaded.snapshot(Generation(0), all_up(&loaded.routing));
         answer::explain(&snapshot, &question, None)
     } else {
@@ -114,11 +117,15 @@ fn steered(line: &mut impl FnMut(&str, &str), steering: &Steering) {
 
 fn placed(place: &ExplainedPlace) -> String {
     let ExplainedPlace { point, point_from, country, continent, network } = place;
-    let Some((latitude, longitude)) = point else {
-        return format!("unknown: no database has {network}");
-    };
     let codes = [country, continent].into_iter().flatten().map(String::as_str);
     let codes = codes.collect::<Vec<_>>().join(", ");
+    let Some((latitude, longitude)) = point else {
+        return if codes.is_empty() {
+            format!("unknown: no database has {network}")
+        } else {
+            format!("no coordinates ({codes}), as all of {network}")
+        };
+    };
     let from = point_from.as_deref().unwrap_or("nowhere");
     format!("{latitude:.2}, {longitude:.2} ({codes}) from {from}, as all of {network}")
 }
@@ -134,4 +141,23 @@ fn ordered(az: &ExplainedAz, width: usize) -> String {
     };
     let cause = cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{name:<width$}  {distance:>9}{bias}  {verdict:<11}  {state}{cause}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_without_coordinates_is_not_one_that_no_database_has() {
+        let mut place = ExplainedPlace {
+            point: None,
+            point_from: None,
+            country: None,
+            continent: None,
+            network: "192.0.2.0/24".into(),
+        };
+        assert_eq!(placed(&place), "unknown: no database has 192.0.2.0/24");
+        place.continent = Some("EU".into());
+        assert_eq!(placed(&place), "no coordinates (EU), as all of 192.0.2.0/24");
+    }
 }

@@ -30,8 +30,8 @@ fn text(status: &Status) -> String {
 
 fn write(out: &mut String, status: &Status) -> std::fmt::Result {
     let Status { version, started_at, now, generation, published_at, .. } = status;
-    writeln!(out, "meridian {version}, up {}", ago(*now, *started_at))?;
-    writeln!(out, "generation {generation}, published {} ago", ago(*now, *published_at))?;
+    writeln!(out, "meridian {version}, up {}", age(*now, *started_at))?;
+    writeln!(out, "generation {generation}, published {}", ago(*now, *published_at))?;
     for pool in &status.health.pools {
         writeln!(out, "\npool {}", pool.name)?;
         for az in &pool.azs {
@@ -60,7 +60,7 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
     for database in &status.databases {
         writeln!(
             out,
-            "database {} ({}), built {} ago, {} distinct records",
+            "database {} ({}), built {}, {} distinct records",
             database.name,
             database.kind,
             ago(*now, database.built_at),
@@ -75,7 +75,7 @@ fn load(out: &mut String, load: &LoadStatus, now: Wall) -> std::fmt::Result {
     let result = if *clean { "clean" } else { "refused in part" };
     writeln!(
         out,
-        "files loaded {} ago: {result}, {warnings} warning{} (loads so far: {succeeded} clean, \
+        "files loaded {}: {result}, {warnings} warning{} (loads so far: {succeeded} clean, \
          {failed} refused in part)",
         ago(now, *at),
         plural(*warnings)
@@ -106,11 +106,11 @@ fn endpoint_state(endpoint: &EndpointStatus, now: Wall) -> String {
         HealthState::Up => "up",
         HealthState::Down => "down",
     };
-    let mut text = format!("{state} for {}", ago(now, monitor.since));
+    let mut text = format!("{state} for {}", age(now, monitor.since));
     let next = span(monitor.next_probe.saturating_since(now));
     let _ = write!(text, ", next probe in {next}");
     if let Some(failure) = &monitor.last_failure {
-        let _ = write!(text, "; last failure {} ago: {}", ago(now, failure.at), failure.cause);
+        let _ = write!(text, "; last failure {}: {}", ago(now, failure.at), failure.cause);
     }
     if let Some(setback) = &monitor.could_not_probe {
         let _ = write!(text, "; could not probe: {}", setback.cause);
@@ -118,17 +118,23 @@ fn endpoint_state(endpoint: &EndpointStatus, now: Wall) -> String {
     text
 }
 
-fn ago(now: Wall, then: Wall) -> String {
+/// `5.0 s`, or `3 days`.
+fn age(now: Wall, then: Wall) -> String {
     let age = now.saturating_since(then);
-    if age < DAYS {
-        return span(age);
-    }
-    let days = age.as_secs() / (24 * 3600);
-    let date = Wall::from_epoch(Duration::from_secs(then.since_epoch().as_secs()));
-    format!("{days} days ({date})")
+    if age < DAYS { span(age) } else { format!("{} days", age.as_secs() / (24 * 3600)) }
 }
 
-/// Older than this is shown with its date.
+/// `5.0 s ago`, or `3 days ago` with the date.
+fn ago(now: Wall, then: Wall) -> String {
+    let age = age(now, then);
+    if now.saturating_since(then) < DAYS {
+        return format!("{age} ago");
+    }
+    let date = Wall::from_epoch(Duration::from_secs(then.since_epoch().as_secs()));
+    format!("{age} ago ({date})")
+}
+
+/// Longer than this is shown in days.
 const DAYS: Duration = Duration::from_secs(2 * 24 * 3600);
 
 /// A duration in its two largest units.
@@ -139,5 +145,18 @@ fn span(duration: Duration) -> String {
         10..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_long_ago_has_a_date() {
+        let at = |seconds| Wall::from_epoch(Duration::from_secs(seconds));
+        assert_eq!(ago(at(1_000_075), at(1_000_000)), "1 min 15 s ago");
+        assert_eq!(ago(at(1_300_000), at(1_000_000)), "3 days ago (1970-01-12T13:46:40Z)");
+        assert_eq!(age(at(1_300_000), at(1_000_000)), "3 days");
     }
 }

@@ -153,6 +153,24 @@ fn explain_offline_needs_no_server_and_takes_all_for_up() {
 }
 
 #[test]
+fn explain_offline_shows_what_is_wrong_with_the_files() {
+    let host = Host::new();
+    host.append("zones/app.example.zone", "www IN A nowhere\n");
+    let ended = explain(&host, &["www.app.example", "--client", "1.0.0.7", "--offline"]);
+    assert!(ended.err.contains("error[Z201]: A address"), "{}", ended.err);
+    assert!(ended.success().contains("rcode     SERVFAIL, from the files"));
+}
+
+#[test]
+fn explain_says_that_a_pool_lacks_the_family() {
+    let fleet = Fleet::new();
+    let host = fleet.host(POLICY);
+    let asked = ["www.app.example", "--client", "1.0.0.7", "--type", "AAAA", "--offline"];
+    let told = explain(&host, &asked).success();
+    assert!(told.contains("\nanswer    none: NODATA\nauthority app.example. 30 IN SOA "), "{told}");
+}
+
+#[test]
 fn explain_takes_a_type() {
     let fleet = Fleet::new();
     let host = fleet.host(&with_ipv6(&fleet.sydney));
