@@ -36,7 +36,7 @@ fn every_fault_is_shown_with_its_place_and_remedy() {
 #[test]
 fn every_code_has_a_case() {
     let rare = [Code::TooManyAzs, Code::KeptAz];
-    // Found after these files are read, by what tests/loading.rs loads.
+    // Found after these files are read: tests/e2e/ has them.
     let later = [Code::BadDatabase, Code::OlderDatabase, Code::Unprobeable, Code::StaleAuthorities];
     let covered: BTreeSet<_> =
         CASES.iter().map(|(code, _)| *code).chain(rare).chain(later).collect();

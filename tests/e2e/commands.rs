@@ -69,6 +69,18 @@ fn check_finds_a_damaged_database() {
 }
 
 #[test]
+fn check_finds_that_nobody_is_there_to_trust() {
+    let fleet = Fleet::new();
+    let https = "type = \"https\"\nhost = \"www.app.example\"";
+    let host = fleet.host(&POLICY.replace("type = \"http\"", https));
+    let mut command = host.command(&["check"]);
+    let ended = command.env("SSL_CERT_FILE", "/dev/null").env_remove("SSL_CERT_DIR").output();
+    let shown = String::from_utf8(ended.unwrap().stderr).unwrap();
+    assert!(shown.contains("error[check/unprobeable]: "), "{shown}");
+    assert!(shown.contains("this system has no certificate authorities"), "{shown}");
+}
+
+#[test]
 fn check_knows_what_was_meant() {
     let fleet = Fleet::new();
     let host = fleet.host(&POLICY.replace("check = \"web\"", "check = \"wbe\""));

@@ -1,5 +1,6 @@
 //! What a reload changes, what it refuses, and that nobody who asks meanwhile notices.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -9,6 +10,7 @@ use super::client::{Client, Connection, answer};
 use super::failover::assert_lost;
 use super::fleet::{Fleet, PARIS, POLICY, SAOPAULO, SYDNEY};
 use super::host::Host;
+use super::support::authority::{Authority, Validity};
 
 #[test]
 fn sighup_serves_an_edited_zone() {
@@ -113,6 +115,38 @@ fn a_database_at_fault_leaves_places_and_zones_change() {
     assert_eq!(daemon.ask("www.app.example A from 2400:1::/48"), SYDNEY);
     assert_mended(&host);
     assert_eq!(daemon.ask("www.app.example A from 2400:1::/48"), PARIS);
+}
+
+#[test]
+fn an_older_database_is_taken_with_a_warning() {
+    let host = Host::new();
+    let _daemon = host.start();
+    let mut database = fs::read(host.path("city.mmdb")).unwrap();
+    let key = b"build_epoch";
+    let key_at = database.windows(key.len()).position(|window| window == key).unwrap();
+    // Behind the key two octets say that a number of 64 bits follows, the highest octet first.
+    database[key_at + key.len() + 2] -= 1;
+    host.replace("city.mmdb", &database);
+    let reloaded = host.meridian(&["reload"]);
+    let shown = "warning[geoip/older-database]: city.mmdb is older than the one that it replaces";
+    assert!(reloaded.err.contains(shown), "{reloaded:?}");
+    reloaded.success();
+}
+
+#[test]
+fn authorities_that_are_gone_go_on_being_trusted() {
+    let authority = Authority::new();
+    let mut fleet = Fleet::https(&authority.identity("www.app.example", Validity::Current));
+    let check = "type = \"https\"\nhost = \"www.app.example\"\nca = \"../authorities.pem\"";
+    let host = fleet.host(&POLICY.replace("type = \"http\"", check));
+    host.write("authorities.pem", &fs::read_to_string(authority.file().path()).unwrap());
+    let mut daemon = host.start();
+    host.remove("authorities.pem");
+    assert_refused(&host, &["error[file/unreadable]: ", "warning[check/stale-authorities]: "]);
+    fleet.sydney.kill();
+    daemon.wait("sydney is out");
+    fleet.sydney.restart();
+    daemon.wait("sydney is back");
 }
 
 #[test]
