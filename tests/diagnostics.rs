@@ -540,6 +540,32 @@ endpoints.singapore = ["203.0.113.20"]
         )],
     ),
     (
+        Code::OtherZone,
+        &[
+            (
+                "zones/api.app.example.zone",
+                "$TTL 1h\n@ SOA ns.app.example. host 1 2h 30m 2w 30\n@ NS ns1.app.example.\n",
+            ),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+www = "web"
+api = "web"
+"a.api" = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+            ),
+        ],
+    ),
+    (
         Code::UnknownPool,
         &[(
             "zones/app.example.toml",

@@ -63,6 +63,8 @@ pub enum Code {
     BadOwner,
     /// An owner in `[names]` ends in the zone's own name, and would get it again.
     RepeatedOrigin,
+    /// A bound name is within another zone, whose data is what is answered.
+    OtherZone,
     /// A name is bound to a pool that is not there.
     UnknownPool,
     /// A pool is bound to no name.
@@ -99,7 +101,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::Unreadable,
         Self::DuplicateOrigin,
         Self::BadFileName,
@@ -128,6 +130,7 @@ impl Code {
         Self::UnusedCheck,
         Self::BadOwner,
         Self::RepeatedOrigin,
+        Self::OtherZone,
         Self::UnknownPool,
         Self::UnusedPool,
         Self::UnknownAz,
@@ -177,6 +180,7 @@ impl Code {
             Self::UnusedCheck => "check/unused",
             Self::BadOwner => "names/bad-owner",
             Self::RepeatedOrigin => "names/repeated-origin",
+            Self::OtherZone => "names/other-zone",
             Self::UnknownPool => "names/unknown-pool",
             Self::UnusedPool => "pool/unused",
             Self::UnknownAz => "pool/unknown-az",
@@ -206,6 +210,7 @@ impl Code {
             | Self::StaleAuthorities
             | Self::UnusedCheck
             | Self::RepeatedOrigin
+            | Self::OtherZone
             | Self::UnusedPool
             | Self::Unchecked
             | Self::NoIpv6

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::iter::successors;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,6 +68,7 @@ pub fn load(path: &Path, environment: &Environment) -> Load {
     if let Some(server) = &server {
         loader.report_unused_azs(server, &zones);
     }
+    loader.report_names_of_other_zones(&zones);
     let Loader { sources, mut diagnostics, .. } = loader;
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.map(|span| (span.file, span.start)));
     Load { sources, diagnostics, databases, server, zones }
@@ -203,6 +205,22 @@ impl Loader {
                 let remedy =
                     "zones end in `.zone`, their policies in `.toml`; move what is neither";
                 self.diagnostics.push(Code::StrayFile.fault(message).remedy(remedy));
+            }
+        }
+    }
+
+    /// A name is answered from the closest zone, also where nothing above delegates that.
+    fn report_names_of_other_zones(&mut self, zones: &[LoadedZone]) {
+        let origins: HashSet<_> = zones.iter().map(|zone| &zone.origin).collect();
+        for LoadedZone { origin, content } in zones {
+            for bound in content.iter().flat_map(|content| &content.policy.names) {
+                let mut above = successors(Some(bound.owner.clone()), Name::parent);
+                let closest = above.find(|name| origins.contains(name));
+                let Some(closest) = closest.filter(|closest| closest != origin) else { continue };
+                let message = format!("{} is within the zone {}", bound.owner, closest);
+                let fault = Code::OtherZone.at(bound.span, message).label("never answered by this");
+                let remedy = "bind it in that zone's TOML file, or remove it";
+                self.diagnostics.push(fault.remedy(remedy));
             }
         }
     }
