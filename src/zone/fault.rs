@@ -49,7 +49,7 @@ pub enum FaultKind {
     NoType,
     #[error("class {0} is not served")]
     Class(String),
-    #[error("`{text}` is not a record type{}", did_you_mean(*.nearest))]
+    #[error("`{text}` is not a record type known here{}", did_you_mean(*.nearest))]
     UnknownType { text: String, nearest: Option<RecordType> },
     #[error("{0} exists in queries only")]
     MetaType(RecordType),

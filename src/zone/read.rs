@@ -421,7 +421,7 @@ fn nearest_type(text: &str) -> Option<RecordType> {
     let distance = |rtype: RecordType| strsim::damerau_levenshtein(&rtype.to_string(), &text);
     let candidates = rdata::types().map(|rtype| (distance(rtype), rtype));
     let (distance, nearest) = candidates.min_by_key(|(distance, _)| *distance)?;
-    (distance <= 2 && distance < text.len()).then_some(nearest)
+    (distance <= 2 && 2 * distance <= text.len()).then_some(nearest)
 }
 
 /// Classes that are not served (RFC 6895 section 3.2).

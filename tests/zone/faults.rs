@@ -134,6 +134,10 @@ const RECORDS: &[(&str, &str)] = &[
     ("a class of any number is a class", "a CLASS42 A 192.0.2.1"),
     ("a type is known", "a CNMAE b."),
     ("a type is known, be it like no other", "a WALLET b."),
+    (
+        "a type without a format here is not taken for a slip of another",
+        "a LOC 52 0 0 N 4 0 0 E 0m",
+    ),
     ("a word that is no type shows where the fields are shifted", "a 1h 2h A 192.0.2.1"),
     ("AXFR is no type of a record", "a AXFR x"),
     ("OPT is no type of a record", "a TYPE41 \\# 0"),
