@@ -137,6 +137,8 @@ pub(crate) struct Judgement {
     pub(crate) verdict: LocalVerdict,
     /// Whether any endpoint is up.
     pub(crate) is_alive: bool,
+    /// Whether any is up of a family that the az can't be without.
+    pub(crate) has_needed_family: bool,
     /// Endpoints up, of both families.
     pub(crate) up: usize,
     /// Endpoints down, of both families.
@@ -181,6 +183,7 @@ pub(crate) fn judge(
     Judgement {
         verdict,
         is_alive: v4.up + v6.up > 0,
+        has_needed_family: decide(&|tally| tally.up > 0),
         up: v4.up + v6.up,
         down: v4.down + v6.down,
         v4: v4.giving(pool, verdict),

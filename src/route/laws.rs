@@ -12,9 +12,9 @@ use proptest::{bool, collection, option};
 
 use super::status::{AzStatus, PoolStatus, ShownAzState, Status};
 use super::{
-    AllDown, Az, AzId, Choice, Director, Effects, Eligibility, Endpoint, Event, FamilyDown, MinUp,
-    Policy, Pool, PoolAz, Preferences, ProbeAt, Routing, RoutingTable, Saved, Tier, Topology,
-    ViewId, ViewSpec,
+    AllDown, Az, AzId, Choice, Director, Effects, Eligibility, Endpoint, Event, Family, FamilyDown,
+    MinUp, Policy, Pool, PoolAz, Preferences, ProbeAt, Routing, RoutingTable, Saved, Tier,
+    Topology, ViewId, ViewSpec,
 };
 use crate::health::{
     Cause, Check, CheckKind, HealthState, MonitorId, MonitorSpec, Outcome, Thresholds, Verdict,
@@ -326,7 +326,10 @@ impl World {
             };
             let expected = first(&|az| az.state == ShownAzState::Eligible)
                 .map(|az| (Some(az), Tier::Eligible))
-                .or_else(|| first(&is_alive).map(|az| (Some(az), Tier::Alive)))
+                .or_else(|| {
+                    let az = first(&|az| is_alive_where_needed(pool, az));
+                    az.or_else(|| first(&is_alive)).map(|az| (Some(az), Tier::Alive))
+                })
                 .unwrap_or(match pool.all_down {
                     AllDown::Open => (positions.first().copied(), Tier::AllDown),
                     AllDown::Closed => (None, Tier::AllDown),
@@ -371,6 +374,16 @@ fn positions(pool: &Pool, order: &[AzId]) -> Vec<usize> {
 
 fn is_alive(az: &AzStatus) -> bool {
     az.endpoints.iter().any(|endpoint| endpoint.counts_as_up)
+}
+
+/// Whether something is up in each family that the az can't be without.
+fn is_alive_where_needed(pool: &Pool, az: &AzStatus) -> bool {
+    let endpoints = |v4| az.endpoints.iter().filter(move |it| it.address.is_ipv4() == v4);
+    let is_up = |v4| endpoints(v4).any(|endpoint| endpoint.counts_as_up);
+    match pool.family_down {
+        FamilyDown::Drop => is_up(pool.has_family(Family::V4)),
+        FamilyDown::Az => [true, false].iter().all(|&v4| is_up(v4) || endpoints(v4).count() == 0),
+    }
 }
 
 fn is_moving(az: &AzStatus) -> bool {

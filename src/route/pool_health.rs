@@ -70,7 +70,8 @@ impl AzHealth {
             (false, true) => Tier::Alive,
             (false, false) => Tier::AllDown,
         };
-        Rank { tier, motion: self.motion }
+        let has_needed_family = self.judgement.has_needed_family;
+        Rank { tier, has_needed_family, motion: self.motion }
     }
 }
 

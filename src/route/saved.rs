@@ -1,7 +1,7 @@
 //! What survives a restart: the states of monitors and the holds of azs, by names that stay true
 //! when files change in between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -63,11 +63,20 @@ impl Director {
             }
         };
         let monitors = topology.monitors.values().zip(self.watches.values());
-        let mut saved = Saved {
-            written_at: now.wall,
-            monitors: monitors.filter_map(known).collect(),
-            holds: BTreeMap::new(),
-        };
+        let mut saved = Saved { written_at: now.wall, ..Saved::default() };
+        let mut disputed = BTreeSet::new();
+        for (key, monitor) in monitors.filter_map(known) {
+            match saved.monitors.get(&key) {
+                Some(other) if other.state != monitor.state => {
+                    disputed.insert(key);
+                }
+                _ => {
+                    saved.monitors.insert(key, monitor);
+                }
+            }
+        }
+        // Where only thresholds tell two monitors apart and they differ, neither state stands for both.
+        saved.monitors.retain(|key, _| !disputed.contains(key));
         for &(until, (pool, position)) in &self.holds {
             let pool = &topology.pools[pool];
             let az = &topology.azs[pool.azs[usize::from(position)].az];

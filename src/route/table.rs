@@ -78,6 +78,8 @@ pub struct AzRoute {
 pub(crate) struct Rank {
     /// The best tier that the az is in.
     pub(crate) tier: Tier,
+    /// Whether an endpoint is up of a family that the az can't be without.
+    pub(crate) has_needed_family: bool,
     pub(crate) motion: Motion,
 }
 
@@ -187,10 +189,12 @@ fn build(
 }
 
 /// The first az of the best tier that has any, and whether anything moves up to it. Tiers below
-/// the first are never calm.
+/// the first are never calm. Of azs that are alive, those come first that are so in a needed family:
+/// an az that waits, whole, is better than one whose IPv4 is gone.
 fn choose(all_down: AllDown, order: impl Iterator<Item = (u16, Rank)>) -> Choice {
     let mut first = None;
     let mut alive = None;
+    let mut alive_in_part = None;
     let mut short_ttl = false;
     for (position, rank) in order {
         short_ttl |= rank.motion == Motion::Moving;
@@ -198,11 +202,13 @@ fn choose(all_down: AllDown, order: impl Iterator<Item = (u16, Rank)>) -> Choice
             Tier::Eligible => {
                 return Choice { az: Some(position), tier: Tier::Eligible, short_ttl };
             }
-            Tier::Alive => alive = alive.or(Some(position)),
+            Tier::Alive if rank.has_needed_family => alive = alive.or(Some(position)),
+            Tier::Alive => alive_in_part = alive_in_part.or(Some(position)),
             Tier::AllDown => {}
         }
         first = first.or(Some(position));
     }
+    let alive = alive.or(alive_in_part);
     match (alive, all_down) {
         (Some(_), _) => Choice { az: alive, tier: Tier::Alive, short_ttl: true },
         (None, AllDown::Open) => Choice { az: first, tier: Tier::AllDown, short_ttl: true },
@@ -214,20 +220,23 @@ fn choose(all_down: AllDown, order: impl Iterator<Item = (u16, Rank)>) -> Choice
 mod tests {
     use super::*;
 
-    /// The choice among azs drawn as `E` eligible, `a` alive, `-` neither; `!` after one: moving.
+    /// The choice among azs drawn as `E` eligible, `a` alive, `6` alive by IPv6 alone, `-` neither; `!`
+    /// after one: moving.
     fn chosen(all_down: AllDown, drawn: &str) -> Choice {
         let mut order: Vec<(u16, Rank)> = Vec::new();
         for letter in drawn.chars() {
             let tier = match letter {
                 'E' => Tier::Eligible,
-                'a' => Tier::Alive,
+                'a' | '6' => Tier::Alive,
                 '-' => Tier::AllDown,
                 _ => {
                     order.last_mut().unwrap().1.motion = Motion::Moving;
                     continue;
                 }
             };
-            order.push((order.len() as u16, Rank { tier, motion: Motion::Calm }));
+            let has_needed_family = matches!(letter, 'E' | 'a');
+            let rank = Rank { tier, has_needed_family, motion: Motion::Calm };
+            order.push((order.len() as u16, rank));
         }
         choose(all_down, order.into_iter())
     }
@@ -240,6 +249,8 @@ mod tests {
         };
         assert_eq!(open("-aEE"), (Some(2), Tier::Eligible));
         assert_eq!(open("-aa"), (Some(1), Tier::Alive));
+        assert_eq!(open("6a"), (Some(1), Tier::Alive));
+        assert_eq!(open("-6-"), (Some(1), Tier::Alive));
         assert_eq!(open("--"), (Some(0), Tier::AllDown));
         assert_eq!(chosen(AllDown::Closed, "--").az, None);
         assert_eq!(chosen(AllDown::Closed, "-a").az, Some(1));

@@ -48,6 +48,7 @@ stories! {
     could_not_probe
     flapping
     held_beats_dead
+    held_beats_half_dead
     hold_over_restart
     lost_family_az
     lost_ipv4
@@ -56,6 +57,7 @@ stories! {
     one_family
     partial_loss
     restart
+    restart_disputed
     shared_monitor
     slow_loss
     slow_start
