@@ -79,6 +79,10 @@ pub fn load(
     let last = previous.map_or(&unprobed, |previous| &previous.probes);
     let probes = Probes::compile(&config.topology.monitors, last);
     report.diagnostics.extend(probe_faults(&config, &probes));
+    // At a start an endpoint that can't be probed is better than none; later, what is served stays.
+    if previous.is_some() && !probes.faults().is_empty() {
+        return Err(report);
+    }
     let routing = Routing { topology: config.topology.clone(), preferences };
     let answering =
         Answering { udp_payload: config.settings.udp_payload, ecs: config.settings.ecs.clone() };

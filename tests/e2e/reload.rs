@@ -7,6 +7,7 @@ use std::thread;
 use nix::sys::signal::Signal;
 
 use super::client::{Client, Connection, answer};
+use super::daemon::Daemon;
 use super::failover::assert_lost;
 use super::fleet::{Fleet, PARIS, POLICY, SAOPAULO, SYDNEY};
 use super::host::Host;
@@ -131,6 +132,22 @@ fn an_older_database_is_taken_with_a_warning() {
     let shown = "warning[geoip/older-database]: city.mmdb is older than the one that it replaces";
     assert!(reloaded.err.contains(shown), "{reloaded:?}");
     reloaded.success();
+}
+
+#[test]
+fn a_check_that_can_not_be_made_changes_nothing() {
+    let mut fleet = Fleet::new();
+    let host = fleet.host(POLICY);
+    let mut command = host.command(&["run"]);
+    command.env("SSL_CERT_FILE", "/dev/null").env_remove("SSL_CERT_DIR");
+    let mut daemon = Daemon::serving(command);
+    let https = "type = \"https\"\nhost = \"www.app.example\"";
+    host.edit("zones/app.example.toml", "type = \"http\"", https);
+    host.append("zones/app.example.zone", "new IN TXT new\n");
+    assert_refused(&host, &["error[check/unprobeable]: "]);
+    assert_eq!(daemon.ask("new.app.example TXT"), "NXDOMAIN");
+    fleet.sydney.kill();
+    assert_lost(&mut daemon, &host, "connection refused");
 }
 
 #[test]
