@@ -566,6 +566,13 @@ endpoints.singapore = ["203.0.113.20"]
         ],
     ),
     (
+        Code::NameServer,
+        &[(
+            "zones/other.example.zone",
+            "$TTL 1h\n@ SOA ns1 host 1 2h 30m 2w 30\n@ NS www.app.example.\nns1 A 192.0.2.1\n",
+        )],
+    ),
+    (
         Code::UnknownPool,
         &[(
             "zones/app.example.toml",

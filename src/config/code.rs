@@ -65,6 +65,8 @@ pub enum Code {
     RepeatedOrigin,
     /// A bound name is within another zone, whose data is what is answered.
     OtherZone,
+    /// A bound name is a name server in another zone.
+    NameServer,
     /// A name is bound to a pool that is not there.
     UnknownPool,
     /// A pool is bound to no name.
@@ -101,7 +103,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::Unreadable,
         Self::DuplicateOrigin,
         Self::BadFileName,
@@ -131,6 +133,7 @@ impl Code {
         Self::BadOwner,
         Self::RepeatedOrigin,
         Self::OtherZone,
+        Self::NameServer,
         Self::UnknownPool,
         Self::UnusedPool,
         Self::UnknownAz,
@@ -181,6 +184,7 @@ impl Code {
             Self::BadOwner => "names/bad-owner",
             Self::RepeatedOrigin => "names/repeated-origin",
             Self::OtherZone => "names/other-zone",
+            Self::NameServer => "names/name-server",
             Self::UnknownPool => "names/unknown-pool",
             Self::UnusedPool => "pool/unused",
             Self::UnknownAz => "pool/unknown-az",
@@ -236,6 +240,7 @@ impl Code {
             | Self::BadDatabase
             | Self::Unprobeable
             | Self::BadOwner
+            | Self::NameServer
             | Self::UnknownPool
             | Self::UnknownAz
             | Self::ForeignAz

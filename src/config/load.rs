@@ -16,8 +16,8 @@ use super::server::{AzEntry, ServerFile, server};
 use super::{Code, Environment};
 use crate::diag::{Diagnostic, Sources};
 use crate::span::{FileId, Span};
-use crate::wire::Name;
-use crate::zone::{self, Binding, Fault, Zone};
+use crate::wire::{Name, RecordType};
+use crate::zone::{self, Binding, Fault, RrSet, Zone};
 
 /// The files of a directory, read and checked, each zone for itself.
 pub struct Load {
@@ -60,7 +60,8 @@ pub fn load(path: &Path, environment: &Environment) -> Load {
         let content = loader.zone(&origin, &files, azs);
         LoadedZone { origin, content }
     });
-    let zones: Vec<_> = zones.collect();
+    let mut zones: Vec<_> = zones.collect();
+    loader.refuse_name_servers(&mut zones);
     loader.report_strays(&found.strays);
     let known = server.as_ref().filter(|server| server.is_whole);
     let databases = known.map(|server| server.settings.databases.clone()).unwrap_or_default();
@@ -205,6 +206,31 @@ impl Loader {
                 let remedy =
                     "zones end in `.zone`, their policies in `.toml`; move what is neither";
                 self.diagnostics.push(Code::StrayFile.fault(message).remedy(remedy));
+            }
+        }
+    }
+
+    /// A name server's addresses must not go by health. Within one zone its own check finds that.
+    fn refuse_name_servers(&mut self, zones: &mut [LoadedZone]) {
+        let contents = || zones.iter().filter_map(|zone| zone.content.as_ref());
+        if contents().all(|content| content.policy.names.is_empty()) {
+            return;
+        }
+        let sets = contents().flat_map(|content| content.zone.nodes());
+        let targets = sets.filter_map(|node| node.set(RecordType::NS)).flat_map(RrSet::rdatas);
+        let servers: HashSet<_> = targets.filter_map(|name| Name::from_wire(name).ok()).collect();
+        for zone in zones {
+            let Some(content) = &zone.content else { continue };
+            let names = content.policy.names.iter();
+            let faults = names.filter(|bound| servers.contains(&bound.owner)).map(|bound| {
+                let message = format!("{} is a name server in another zone", bound.owner);
+                let fault = Code::NameServer.at(bound.span, message).label("has a pool");
+                fault.remedy("give the name server a name with static addresses")
+            });
+            let faults: Vec<_> = faults.collect();
+            if !faults.is_empty() {
+                self.diagnostics.extend(faults);
+                zone.content = None;
             }
         }
     }
