@@ -22,6 +22,19 @@ async fn the_first_generation_is_1() {
 }
 
 #[tokio::test]
+async fn the_end_of_the_control_task_is_told_and_nothing_before_it() {
+    let control = Running::start(UNCHECKED);
+    control.handle.ready().await.unwrap();
+    tokio::select! {
+        biased;
+        () = control.handle.ended() => panic!("it runs"),
+        status = control.handle.status() => assert!(status.is_ok()),
+    }
+    control.handle.stop().await.unwrap();
+    timeout(Duration::from_secs(30), control.handle.ended()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_replaced_generation_is_freed_while_results_keep_coming() {
     let control = Running::start(&refusing("10ms"));
     control.handle.ready().await.unwrap();
