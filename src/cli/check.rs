@@ -1,6 +1,6 @@
 //! `meridian check`.
 
-use crate::control::load::{self, Report};
+use crate::control::load::{self, Occasion, Report};
 
 use super::Config;
 use super::output::{self, Failure, plural};
@@ -8,7 +8,8 @@ use super::socket::environment;
 
 /// Loads everything as `run` would, opens no socket, and shows every fault.
 pub(super) fn check(config: &Config) -> Result<(), Failure> {
-    let (report, summary) = match load::load(&config.path()?, &environment(), None) {
+    let (report, summary) = match load::load(&config.path()?, &environment(), None, Occasion::Asked)
+    {
         Ok(loaded) => (loaded.report.clone(), Some(loaded.summary())),
         Err(report) => (report, None),
     };

@@ -22,7 +22,7 @@ use crate::admin::{full, read_only};
 use crate::answer::Transport;
 use crate::clock::Clock;
 use crate::config::{Environment, LogSettings};
-use crate::control::{Control, Handle, Loaded, load};
+use crate::control::{Control, Handle, Loaded, Occasion, load};
 use crate::probe::Prober;
 use crate::serve::tcp::{Acceptor, Admission, Limits};
 use crate::serve::udp::Worker;
@@ -78,7 +78,7 @@ impl Options {
     /// Loads what `config` names, and shows the faults if nothing of it can be used.
     pub(super) fn load(config: &Config) -> Result<Self, Failure> {
         let (path, environment) = (config.path()?, environment());
-        let loaded = load::load(&path, &environment, None).map_err(|report| {
+        let loaded = load::load(&path, &environment, None, Occasion::Asked).map_err(|report| {
             check::show(&report);
             Failure::Shown
         })?;

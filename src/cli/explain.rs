@@ -8,7 +8,7 @@ use hyper::Method;
 
 use crate::answer::explain::{ExplainedAz, ExplainedPlace, Steering, Verdict};
 use crate::answer::{self, Explanation, Generation, Question};
-use crate::control::load;
+use crate::control::load::{self, Occasion};
 use crate::health::Outcome;
 use crate::health::Verdict::Success;
 use crate::route::{Director, Event, Routing, RoutingTable, Saved};
@@ -24,10 +24,12 @@ pub(super) fn explain(arguments: &Explain) -> Result<(), Failure> {
     // What can't be asked is told before anybody is.
     let question = Question::from_text(name, rtype, *client)?;
     let explanation: Explanation = if *offline {
-        let loaded = load::load(&config.path()?, &environment(), None).map_err(|report| {
-            check::show(&report);
-            Failure::Shown
-        })?;
+        let loaded = load::load(&config.path()?, &environment(), None, Occasion::Asked).map_err(
+            |report| {
+                check::show(&report);
+                Failure::Shown
+            },
+        )?;
         if loaded.report.has_errors() {
             check::show(&loaded.report);
         }

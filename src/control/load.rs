@@ -61,11 +61,21 @@ struct FileVersion {
     modified: Option<SystemTime>,
 }
 
+/// Why files are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// Somebody asked: a start, `meridian reload`, SIGHUP, `meridian check`. What the files say counts.
+    Asked,
+    /// They were seen to change. What looks like an accident waits until somebody asks.
+    Watched,
+}
+
 /// Loads the configuration at `path`. An error means that nothing of it can be used.
 pub fn load(
     path: &Path,
     environment: &Environment,
     previous: Option<&Loaded>,
+    _occasion: Occasion,
 ) -> Result<Loaded, Report> {
     let files = config::load(path, environment);
     let (config, more) = files.build(previous.map(|previous| &previous.config));

@@ -32,7 +32,7 @@ use crate::store::Store;
 use crate::time::{Monotonic, Now};
 
 pub use handle::{Handle, Stopped};
-pub use load::{Loaded, Report};
+pub use load::{Loaded, Occasion, Report};
 pub use status::Status;
 
 use handle::Command;
@@ -300,7 +300,7 @@ impl Control {
         let (previous, done) = (self.loaded.clone(), self.inbox.loaded.clone());
         self.reloads.running = Some(waiting);
         let spawned = std::thread::Builder::new().name("load".into()).spawn(move || {
-            let read = || load::load(&path, &environment, Some(&previous));
+            let read = || load::load(&path, &environment, Some(&previous), Occasion::Asked);
             // Control has ended if nobody takes it.
             let _ = done.blocking_send(catch_unwind(AssertUnwindSafe(read)).ok());
         });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use meridian::clock::Clock;
 use meridian::config::Environment;
-use meridian::control::{Control, Handle, load};
+use meridian::control::{Control, Handle, Occasion, load};
 use meridian::probe::Prober;
 use meridian::store::Store;
 use tempfile::TempDir;
@@ -36,7 +36,7 @@ impl Running {
         let files = tempfile::tempdir().unwrap();
         let configuration = configure(files.path(), "", policy);
         let environment = Environment::default();
-        let loaded = load::load(&configuration, &environment, None)
+        let loaded = load::load(&configuration, &environment, None, Occasion::Asked)
             .unwrap_or_else(|report| panic!("{}", report.errors().join("\n")));
         assert!(!loaded.report.has_errors(), "{}", loaded.report.errors().join("\n"));
         let clock = Clock::start();

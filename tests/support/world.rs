@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use meridian::answer::{Generation, Snapshot};
 use meridian::config::Environment;
-use meridian::control::load::{Loaded, load};
+use meridian::control::load::{Loaded, Occasion, load};
 use meridian::diag::Style;
 use meridian::health::{Cause, MonitorId, Outcome, Verdict};
 use meridian::route::{Director, Effects, Event, PoolId, Saved};
@@ -45,7 +45,7 @@ impl World {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text.replace("FIXTURES", FIXTURES)).unwrap();
         }
-        let loaded = load(&config, &Environment::default(), None);
+        let loaded = load(&config, &Environment::default(), None, Occasion::Asked);
         let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.render(Style::Plain)));
         let now = Now::default();
         let (director, effects) =
