@@ -98,6 +98,10 @@ pub struct ExplainedPlace {
     pub country: Option<String>,
     /// Two-letter code.
     pub continent: Option<String>,
+    /// ISO 3166-2 code.
+    pub subdivision: Option<String>,
+    /// The autonomous system's number.
+    pub asn: Option<u32>,
     /// The widest network around the client that the databases place the same.
     pub network: String,
 }
@@ -260,7 +264,7 @@ fn decided_by(steered: &Steered<'_>) -> String {
 }
 
 fn explained_place(snapshot: &Snapshot, place: &Place, network: String) -> ExplainedPlace {
-    let Place { point, point_source, country, continent } = *place;
+    let Place { point, point_source, country, continent, subdivision, asn } = *place;
     let point_from = point_source.map(|source| match source {
         PointSource::Database(index) => snapshot
             .places
@@ -277,6 +281,8 @@ fn explained_place(snapshot: &Snapshot, place: &Place, network: String) -> Expla
         point_from,
         country: country.map(|country| country.to_string()),
         continent: continent.map(|continent| continent.code().into()),
+        subdivision: subdivision.map(|subdivision| subdivision.to_string()),
+        asn: asn.map(|asn| asn.0),
         network,
     }
 }

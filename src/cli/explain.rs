@@ -118,8 +118,11 @@ fn steered(line: &mut impl FnMut(&str, &str), steering: &Steering) {
 }
 
 fn placed(place: &ExplainedPlace) -> String {
-    let ExplainedPlace { point, point_from, country, continent, network } = place;
-    let codes = [country, continent].into_iter().flatten().map(String::as_str);
+    let ExplainedPlace { point, point_from, country, continent, subdivision, asn, network } = place;
+    // A subdivision's code begins with its country's.
+    let country = subdivision.as_ref().or(country.as_ref()).cloned();
+    let asn = asn.map(|asn| format!("AS{asn}"));
+    let codes = [country, continent.clone(), asn].into_iter().flatten();
     let codes = codes.collect::<Vec<_>>().join(", ");
     let Some((latitude, longitude)) = point else {
         return if codes.is_empty() {
@@ -156,6 +159,8 @@ mod tests {
             point_from: None,
             country: None,
             continent: None,
+            subdivision: None,
+            asn: None,
             network: "192.0.2.0/24".into(),
         };
         assert_eq!(placed(&place), "unknown: no database has 192.0.2.0/24");

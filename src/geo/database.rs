@@ -7,12 +7,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use maxminddb::{LookupResult, MaxMindDbError, PathElement, Reader};
+use maxminddb::PathElement::{Index, Key};
+use maxminddb::{LookupResult, MaxMindDbError, Reader};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::tree::{Tree, TreeFault};
-use super::{Continent, Country, Point};
+use super::{Asn, Continent, Country, Point, Subdivision};
 use crate::time::Wall;
 
 /// A database that passed every check.
@@ -69,6 +70,10 @@ pub(crate) struct Record {
     pub(crate) country: Option<Country>,
     /// `continent`, else that of the country
     pub(crate) continent: Option<Continent>,
+    /// The first of `subdivisions`, of `country`
+    pub(crate) subdivision: Option<Subdivision>,
+    /// `autonomous_system_number`
+    pub(crate) asn: Option<Asn>,
 }
 
 impl Database {
@@ -162,12 +167,19 @@ impl Record {
         let point = degrees("latitude")
             .zip(degrees("longitude"))
             .and_then(|(latitude, longitude)| Point::new(latitude, longitude));
-        Self { point, country, continent }
+        let subdivision = found
+            .decode_path::<&str>(&[Key("subdivisions"), Index(0), Key("iso_code")])
+            .ok()
+            .flatten()
+            .zip(Country::from_code(text(["country", "iso_code"])))
+            .and_then(|(code, country)| Subdivision::new(country, code));
+        let asn = found.decode_path(&[Key("autonomous_system_number")]).ok().flatten().map(Asn);
+        Self { point, country, continent, subdivision, asn }
     }
 }
 
 fn field<'a, T: Deserialize<'a>>(found: &LookupResult<'a, &'a [u8]>, path: [&str; 2]) -> Option<T> {
-    found.decode_path(&path.map(PathElement::Key)).ok().flatten()
+    found.decode_path(&path.map(Key)).ok().flatten()
 }
 
 /// The address whose position in the tree is `first`.

@@ -2,18 +2,22 @@
 //! address to what the databases say of it. It knows nothing of health or of DNS.
 
 pub mod address;
+pub mod asn;
 pub mod country;
 pub mod database;
 pub mod places;
 pub mod point;
 mod ranges;
 mod runs;
+pub mod subdivision;
 mod tree;
 pub mod view;
 
 pub use address::{Canonical, holds_routable, is_routable};
+pub use asn::Asn;
 pub use country::{Continent, Country};
 pub use database::{Database, DatabaseError, DatabaseInfo};
 pub use places::{Found, Place, PlaceId, Places, PointSource};
 pub use point::Point;
+pub use subdivision::Subdivision;
 pub use view::{Located, PreferenceId, View};

@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use super::address::{SIX_TO_FOUR, UNROUTABLE_V4, UNROUTABLE_V6};
 use super::database::Record;
 use super::ranges::{Key, RangeTable};
-use super::{Canonical, Continent, Country, Database, DatabaseInfo, Point};
+use super::{Asn, Canonical, Continent, Country, Database, DatabaseInfo, Point, Subdivision};
 use crate::id::{Id, IdVec};
 
 /// From an address to its place.
@@ -43,6 +43,10 @@ pub struct Place {
     pub country: Option<Country>,
     /// The continent.
     pub continent: Option<Continent>,
+    /// The subdivision of the country.
+    pub subdivision: Option<Subdivision>,
+    /// The autonomous system.
+    pub asn: Option<Asn>,
 }
 
 /// Where a place's point comes from.
@@ -184,7 +188,14 @@ struct Filled<'a> {
 }
 
 /// All of a place, as what can be a key.
-type Identity = (Option<[u64; 2]>, Option<PointSource>, Option<Country>, Option<Continent>);
+type Identity = (
+    Option<[u64; 2]>,
+    Option<PointSource>,
+    Option<Country>,
+    Option<Continent>,
+    Option<Subdivision>,
+    Option<Asn>,
+);
 
 impl<'a> Filled<'a> {
     fn over(earlier: &'a IdVec<PlaceId, Place>, records: &'a [Record], index: u16) -> Self {
@@ -209,9 +220,9 @@ impl<'a> Filled<'a> {
     }
 
     fn intern(&mut self, place: Place) -> PlaceId {
-        let Place { point, point_source, country, continent } = place;
+        let Place { point, point_source, country, continent, subdivision, asn } = place;
         let bits = point.map(|point| [point.latitude().to_bits(), point.longitude().to_bits()]);
-        let identity = (bits, point_source, country, continent);
+        let identity = (bits, point_source, country, continent, subdivision, asn);
         *self.known.entry(identity).or_insert_with(|| self.places.push(place))
     }
 }
@@ -220,11 +231,16 @@ impl Place {
     /// The place with what `record`, of the database at `index`, adds to it.
     fn filled(self, record: &Record, index: u16) -> Self {
         let added = record.point.map(|_| PointSource::Database(index));
+        let country = self.country.or(record.country);
+        // What says that the client is in another country can't tell in which part of this one.
+        let part = record.subdivision.filter(|part| country == Some(part.country()));
         Self {
             point: self.point.or(record.point),
             point_source: self.point_source.or(added),
-            country: self.country.or(record.country),
+            country,
             continent: self.continent.or(record.continent),
+            subdivision: self.subdivision.or(part),
+            asn: self.asn.or(record.asn),
         }
     }
 }

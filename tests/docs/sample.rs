@@ -76,6 +76,8 @@ pub(crate) fn explanation() -> Explanation {
         point_from: Some("geoip/world.mmdb".into()),
         country: Some("IN".into()),
         continent: Some("AS".into()),
+        subdivision: Some("IN-MH".into()),
+        asn: Some(64500),
         network: "49.36.8.0/22".into(),
     };
     let az = ExplainedAz {
