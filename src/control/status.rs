@@ -88,6 +88,8 @@ pub struct DatabaseStatus {
     pub built_at: Wall,
     /// Distinct records.
     pub records: usize,
+    /// Networks that have one.
+    pub networks: u32,
 }
 
 /// What came of the last load, and of all.
@@ -109,7 +111,13 @@ pub struct LoadStatus {
 
 impl DatabaseStatus {
     pub(super) fn of(info: &DatabaseInfo) -> Self {
-        let DatabaseInfo { name, kind, built, records } = info;
-        Self { name: name.clone(), kind: kind.clone(), built_at: *built, records: *records }
+        let DatabaseInfo { name, kind, built, records, networks } = info;
+        Self {
+            name: name.clone(),
+            kind: kind.clone(),
+            built_at: *built,
+            records: *records,
+            networks: *networks,
+        }
     }
 }

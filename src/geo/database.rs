@@ -1,19 +1,15 @@
 //! A GeoIP database in MaxMind's format: verified whole, then asked for what each record says of
 //! a place.
 //!
-//! It is read from bytes, with the schema that MaxMind's own databases and most others share
-//! (`country.iso_code`, `location.latitude`, …). What a record holds beside that is not looked at.
+//! It is read from bytes; what its records say is [`Record`]'s to know.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use maxminddb::PathElement::{Index, Key};
-use maxminddb::{LookupResult, MaxMindDbError, Reader};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use maxminddb::{MaxMindDbError, Reader};
 
+use super::record::Record;
 use super::tree::{Tree, TreeFault};
-use super::{Asn, Continent, Country, Point, Subdivision};
 use crate::time::Wall;
 
 /// A database that passed every check.
@@ -39,6 +35,8 @@ pub struct DatabaseInfo {
     pub built: Wall,
     /// How many distinct records it holds.
     pub records: usize,
+    /// How many networks of its tree have a record.
+    pub networks: u32,
 }
 
 /// Why bytes are not a database to place clients by.
@@ -55,25 +53,10 @@ pub enum DatabaseError {
     Empty,
     /// No record says anything that is understood.
     #[error(
-        "no record has country.iso_code, registered_country.iso_code, continent.code, or \
-         location.latitude and location.longitude"
+        "no record tells a country, a continent, coordinates or an autonomous system by a name that \
+         is known"
     )]
     NoKnownPath,
-}
-
-/// What one record says of a place.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Record {
-    /// `location`
-    pub(crate) point: Option<Point>,
-    /// `country`, else `registered_country`
-    pub(crate) country: Option<Country>,
-    /// `continent`, else that of the country
-    pub(crate) continent: Option<Continent>,
-    /// The first of `subdivisions`, of `country`
-    pub(crate) subdivision: Option<Subdivision>,
-    /// `autonomous_system_number`
-    pub(crate) asn: Option<Asn>,
 }
 
 impl Database {
@@ -93,7 +76,7 @@ impl Database {
         let mut offsets = OffsetSet::new(bytes.len());
         let mut samples = Vec::new();
         let mut is_stray = false;
-        tree.survey(|first, offset| {
+        let networks = tree.survey(|first, offset| {
             is_stray |= offset as usize >= bytes.len();
             if offsets.insert(offset) {
                 samples.push((offset, first));
@@ -105,12 +88,7 @@ impl Database {
         samples.sort_unstable();
         let records = samples
             .into_iter()
-            .map(|(_, first)| {
-                let found = reader.lookup(address(first, &metadata))?;
-                // All of it, so that no damage hides in what is not looked at.
-                found.decode::<IgnoredAny>()?;
-                Ok(Record::decode(&found))
-            })
+            .map(|(_, first)| Record::decode(&reader.lookup(address(first, &metadata))?))
             .collect::<Result<Vec<_>, MaxMindDbError>>()?;
         if records.is_empty() {
             return Err(DatabaseError::Empty);
@@ -127,6 +105,7 @@ impl Database {
             kind: metadata.database_type.clone(),
             built: Wall::from_epoch(Duration::from_secs(metadata.build_epoch)),
             records: records.len(),
+            networks,
         };
         Ok(Self { info, metadata, nodes: bytes, offsets, records })
     }
@@ -153,33 +132,6 @@ impl Database {
         let tree = Tree::new(&self.nodes, &self.metadata);
         tree.ipv6_ranges(|first, offset| visit(first, self.offsets.rank(offset)));
     }
-}
-
-impl Record {
-    /// What can be understood of a record. A field of another type than the schema's is not there.
-    fn decode(found: &LookupResult<'_, &[u8]>) -> Self {
-        let text = |path| field::<&str>(found, path).unwrap_or_default();
-        let degrees = |key| field::<f64>(found, ["location", key]);
-        let country = Country::from_code(text(["country", "iso_code"]))
-            .or_else(|| Country::from_code(text(["registered_country", "iso_code"])));
-        let continent = Continent::from_code(text(["continent", "code"]))
-            .or_else(|| country.and_then(Country::continent));
-        let point = degrees("latitude")
-            .zip(degrees("longitude"))
-            .and_then(|(latitude, longitude)| Point::new(latitude, longitude));
-        let subdivision = found
-            .decode_path::<&str>(&[Key("subdivisions"), Index(0), Key("iso_code")])
-            .ok()
-            .flatten()
-            .zip(Country::from_code(text(["country", "iso_code"])))
-            .and_then(|(code, country)| Subdivision::new(country, code));
-        let asn = found.decode_path(&[Key("autonomous_system_number")]).ok().flatten().map(Asn);
-        Self { point, country, continent, subdivision, asn }
-    }
-}
-
-fn field<'a, T: Deserialize<'a>>(found: &LookupResult<'a, &'a [u8]>, path: [&str; 2]) -> Option<T> {
-    found.decode_path(&path.map(Key)).ok().flatten()
 }
 
 /// The address whose position in the tree is `first`.
@@ -277,17 +229,12 @@ mod tests {
         Database::read("fixture".into(), bytes.to_vec())
     }
 
-    fn record(bytes: &[u8], ip: &str) -> Record {
-        let reader = Reader::from_source(bytes).unwrap();
-        Record::decode(&reader.lookup(ip.parse().unwrap()).unwrap())
-    }
-
     /// That every range has the record that a look-up of its first address finds.
     fn assert_consistent(database: &Database, bytes: &[u8]) {
         let reader = Reader::from_source(bytes).unwrap();
         let check = |ip: IpAddr, record: Option<usize>| {
             let found = reader.lookup(ip).unwrap();
-            let expected = found.has_data().then(|| Record::decode(&found));
+            let expected = found.has_data().then(|| Record::decode(&found).unwrap());
             assert_eq!(record.map(|record| database.records[record]), expected, "{ip}");
         };
         database.ipv4_ranges(|first, record| check(Ipv4Addr::from_bits(first).into(), record));
@@ -312,6 +259,7 @@ mod tests {
                 kind: "Fixture-City".into(),
                 built: Wall::from_epoch(Duration::from_secs(1_750_000_000)),
                 records: 11,
+                networks: 11,
             }
         );
     }
@@ -349,21 +297,6 @@ mod tests {
         let mut ranges = Vec::new();
         read(COUNTRY).unwrap().ipv6_ranges(|first, record| ranges.push((first, record)));
         assert_eq!(ranges, [(0, None)]);
-    }
-
-    #[test]
-    fn the_registered_country_stands_in_for_the_country() {
-        let record = record(CITY, "1.0.1.1");
-        assert_eq!(record.country, Country::from_code("CN"));
-        assert_eq!(record.continent, Some(Continent::Asia));
-        assert_eq!(record.point, None);
-    }
-
-    #[test]
-    fn a_field_of_another_type_is_not_there() {
-        let record = record(CITY, "8.0.0.1");
-        assert_eq!(record.country, None);
-        assert_eq!(record.continent, Some(Continent::NorthAmerica));
     }
 
     #[test]

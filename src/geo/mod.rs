@@ -8,6 +8,7 @@ pub mod database;
 pub mod places;
 pub mod point;
 mod ranges;
+mod record;
 mod runs;
 pub mod subdivision;
 mod tree;

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::address::{SIX_TO_FOUR, UNROUTABLE_V4, UNROUTABLE_V6};
-use super::database::Record;
 use super::ranges::{Key, RangeTable};
+use super::record::Record;
 use super::{Asn, Canonical, Continent, Country, Database, DatabaseInfo, Point, Subdivision};
 use crate::id::{Id, IdVec};
 

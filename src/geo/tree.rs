@@ -53,14 +53,14 @@ impl<'a> Tree<'a> {
     }
 
     /// Visits the first address of some network of each record, with the offset of the record in the
-    /// data section; a record that several nodes lead to is visited several times. Refuses a tree
-    /// that could not be walked in time proportional to its size.
-    pub(crate) fn survey(&self, visit: impl FnMut(u128, u32)) -> Result<(), TreeFault> {
-        let leaves = vec![UNSEEN; self.node_count as usize];
-        let mut survey = Survey { tree: self, leaves, visit };
-        let leaves = survey.leaves(0, 0, 0)?;
+    /// data section; a record that several nodes lead to is visited several times. How many networks
+    /// have a record. Refuses a tree that could not be walked in time proportional to its size.
+    pub(crate) fn survey(&self, visit: impl FnMut(u128, u32)) -> Result<u32, TreeFault> {
+        let seen = vec![Behind { leaves: UNSEEN, networks: 0 }; self.node_count as usize];
+        let mut survey = Survey { tree: self, seen, visit };
+        let Behind { leaves, networks } = survey.behind(0, 0, 0)?;
         let limit = self.node_count.saturating_mul(LEAVES_PER_NODE).saturating_add(SPARE_LEAVES);
-        if leaves > limit { Err(TreeFault::Tangled) } else { Ok(()) }
+        if leaves > limit { Err(TreeFault::Tangled) } else { Ok(networks) }
     }
 
     /// The ranges of IPv4 addresses in order, from 0 on: the first address and the offset of the
@@ -157,9 +157,17 @@ const SEPARATOR: u32 = 16;
 /// A walk that goes through each node once, though many paths may lead there.
 struct Survey<'a, F> {
     tree: &'a Tree<'a>,
-    /// How many leaves are behind each node, on all paths; or [`UNSEEN`], or [`OPEN`].
-    leaves: Vec<u32>,
+    seen: Vec<Behind>,
     visit: F,
+}
+
+/// What is behind a node, on all paths; as many as can be counted, where there are more.
+#[derive(Clone, Copy)]
+struct Behind {
+    /// Ends of paths; or [`UNSEEN`], or [`OPEN`].
+    leaves: u32,
+    /// Those of them that have a record.
+    networks: u32,
 }
 
 /// No path has led there yet.
@@ -169,30 +177,32 @@ const UNSEEN: u32 = 0;
 const OPEN: u32 = u32::MAX;
 
 impl<F: FnMut(u128, u32)> Survey<'_, F> {
-    /// How many leaves are behind a node; as many as can be counted, where there are more.
-    fn leaves(&mut self, node: Node, first: u128, depth: u8) -> Result<u32, TreeFault> {
+    fn behind(&mut self, node: Node, first: u128, depth: u8) -> Result<Behind, TreeFault> {
         let tree = self.tree;
         if node == tree.node_count {
-            return Ok(1);
+            return Ok(Behind { leaves: 1, networks: 0 });
         }
         if node > tree.node_count {
             (self.visit)(first, tree.offset(node).ok_or(TreeFault::Stray)?);
-            return Ok(1);
+            return Ok(Behind { leaves: 1, networks: 1 });
         }
         if tree.is_alias(node, first, depth) {
-            return Ok(1);
+            return Ok(Behind { leaves: 1, networks: 0 });
         }
-        match self.leaves[node as usize] {
-            UNSEEN if depth < tree.address_bits => {}
-            UNSEEN | OPEN => return Err(TreeFault::TooDeep),
+        match self.seen[node as usize] {
+            Behind { leaves: UNSEEN, .. } if depth < tree.address_bits => {}
+            Behind { leaves: UNSEEN | OPEN, .. } => return Err(TreeFault::TooDeep),
             known => return Ok(known),
         }
-        self.leaves[node as usize] = OPEN;
+        self.seen[node as usize].leaves = OPEN;
         let bit = 1 << (tree.address_bits - 1 - depth);
-        let left = self.leaves(tree.child(node, 0), first, depth + 1)?;
-        let right = self.leaves(tree.child(node, 1), first | bit, depth + 1)?;
-        let leaves = left.saturating_add(right).min(OPEN - 1);
-        self.leaves[node as usize] = leaves;
-        Ok(leaves)
+        let left = self.behind(tree.child(node, 0), first, depth + 1)?;
+        let right = self.behind(tree.child(node, 1), first | bit, depth + 1)?;
+        let behind = Behind {
+            leaves: left.leaves.saturating_add(right.leaves).min(OPEN - 1),
+            networks: left.networks.saturating_add(right.networks),
+        };
+        self.seen[node as usize] = behind;
+        Ok(behind)
     }
 }

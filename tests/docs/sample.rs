@@ -58,6 +58,7 @@ pub(crate) fn status() -> Status {
             kind: "City".into(),
             built_at: at,
             records: 4,
+            networks: 5,
         }],
         load: LoadStatus {
             at,
