@@ -24,6 +24,8 @@ pub(crate) struct RangeTable<K, V> {
 pub(crate) trait Key: Copy + Ord + fmt::Debug {
     /// The least key.
     const ZERO: Self;
+    /// The greatest key.
+    const MAX: Self;
     /// The number of bits.
     const WIDTH: u8;
     /// The most bits that an index goes by.
@@ -34,6 +36,8 @@ pub(crate) trait Key: Copy + Ord + fmt::Debug {
     fn next(self) -> Option<Self>;
     /// The previous key; of 0, whatever.
     fn previous(self) -> Self;
+    /// How far it is to a key that is not less.
+    fn steps_to(self, last: Self) -> u64;
     /// How many leading bits `self` and `other` share.
     fn shared_bits(self, other: Self) -> u8;
 }
@@ -80,6 +84,27 @@ impl<K: Key, V: Copy + Eq> RangeTable<K, V> {
             builder.push(next, combine(value, over.expect("the walk begins with 0")));
         }
         builder.finish()
+    }
+
+    /// Visits the ranges in which neither table changes, in order: the first and last key, the value
+    /// here and that in `other`.
+    pub(crate) fn merge<W: Copy + Eq>(
+        &self,
+        other: &RangeTable<K, W>,
+        mut visit: impl FnMut(K, K, V, W),
+    ) {
+        let (mut here, mut there) = (0, 0);
+        let mut first = K::ZERO;
+        loop {
+            let nexts = [self.starts.get(here + 1), other.starts.get(there + 1)];
+            let next = nexts.into_iter().flatten().min().copied();
+            let last = next.map_or(K::MAX, K::previous);
+            visit(first, last, self.values[here], other.values[there]);
+            let Some(next) = next else { return };
+            here += usize::from(nexts[0] == Some(&next));
+            there += usize::from(nexts[1] == Some(&next));
+            first = next;
+        }
     }
 
     /// The number of the range that holds `key`.
@@ -185,6 +210,7 @@ impl<K: Key, V: Copy + Eq> Builder<K, V> {
 
 impl Key for u32 {
     const ZERO: Self = 0;
+    const MAX: Self = u32::MAX;
     const WIDTH: u8 = 32;
     const INDEX_BITS: u32 = 16;
 
@@ -202,6 +228,10 @@ impl Key for u32 {
         self.wrapping_sub(1)
     }
 
+    fn steps_to(self, last: Self) -> u64 {
+        u64::from(last - self)
+    }
+
     #[inline]
     fn shared_bits(self, other: Self) -> u8 {
         (self ^ other).leading_zeros() as u8
@@ -211,6 +241,7 @@ impl Key for u32 {
 /// Blocks divide 2000::/3, where nearly all ranges are; the first and the last extend to the ends.
 impl Key for u64 {
     const ZERO: Self = 0;
+    const MAX: Self = u64::MAX;
     const WIDTH: u8 = 64;
     const INDEX_BITS: u32 = 20;
 
@@ -228,6 +259,10 @@ impl Key for u64 {
     #[inline]
     fn previous(self) -> Self {
         self.wrapping_sub(1)
+    }
+
+    fn steps_to(self, last: Self) -> u64 {
+        last - self
     }
 
     #[inline]
@@ -302,6 +337,22 @@ mod tests {
             let start = a.iter().chain(&b).nth(near % (a.len() + b.len())).unwrap().0;
             for key in [start, start.wrapping_sub(1)] {
                 assert_eq!(both.value(both.find(key)), 10 * scan(&a, key) + scan(&b, key));
+            }
+        }
+
+        #[test]
+        fn merge_visits_all_keys_with_both_values(a in ranges(), b in ranges()) {
+            let (mut next, mut visited) = (Some(0), vec![]);
+            table(&a).merge(&table(&b), |first, last, here, there| {
+                assert_eq!(Some(first), next);
+                visited.push((first, last, here, there));
+                next = last.checked_add(1);
+            });
+            assert_eq!(next, None);
+            for (first, last, here, there) in visited {
+                for key in [first, last] {
+                    assert_eq!((here, there), (scan(&a, key), scan(&b, key)));
+                }
             }
         }
 

@@ -71,6 +71,11 @@ impl View {
         Located { preference: self.preferences[place], scope }
     }
 
+    /// The preference of clients at a place.
+    pub fn preference(&self, place: PlaceId) -> PreferenceId {
+        self.preferences[place]
+    }
+
     /// The bytes that the view takes beside those of the places.
     pub fn size(&self) -> usize {
         self.preferences.len() * size_of::<PreferenceId>()

@@ -1,6 +1,7 @@
 //! Which az answers whom: the checked topology, the order of azs for a place, and the director
 //! that turns health into a routing table. It knows no wire format and no I/O.
 
+pub mod change;
 pub mod director;
 pub mod eligibility;
 pub mod event;

@@ -1,0 +1,147 @@
+//! How many clients an update of the databases sends elsewhere: the share of the address space whose
+//! first az, in any view, is another one after it.
+//!
+//! Health plays no part. IPv4 is measured against all addresses that clients can have, IPv6 against
+//! the /64s of which either database set knows anything, for most of it nobody has been given.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::{AzId, Preferences, ViewId};
+use crate::geo::{self, Overlap, Place, PlaceId, Places, View};
+use crate::id::IdVec;
+
+/// What an update changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Change {
+    /// Of IPv4 addresses.
+    pub ipv4: Share,
+    /// Of IPv6 /64s.
+    pub ipv6: Share,
+    /// The widest range of IPv4 addresses that it sends elsewhere; for want of one, of IPv6.
+    pub example: Option<Example>,
+}
+
+/// A part of a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// The part.
+    pub part: u64,
+    /// The whole.
+    pub of: u64,
+}
+
+/// A network that has another first az.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The network.
+    pub network: IpNet,
+    /// The first view in which it has another one.
+    pub view: ViewId,
+    /// The first az before.
+    pub from: AzId,
+    /// The first az after.
+    pub to: AzId,
+}
+
+/// Places, and every view of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Views<'a> {
+    /// The places.
+    pub places: &'a Places,
+    /// The views of the topology.
+    pub views: &'a IdVec<ViewId, Arc<View>>,
+    /// Their preferences.
+    pub preferences: &'a IdVec<ViewId, Arc<Preferences>>,
+}
+
+impl Change {
+    /// From the views of one topology before an update to those after it.
+    pub fn between(before: Views<'_>, after: Views<'_>) -> Self {
+        let kinds = Kinds::of(before, after);
+        let mut change = Self::default();
+        let mut widest: Option<Overlap> = None;
+        geo::overlaps(before.places, after.places, |overlap| {
+            let moved = kinds.before[overlap.before] != kinds.after[overlap.after];
+            let share = match overlap.first {
+                IpAddr::V4(_) => &mut change.ipv4,
+                IpAddr::V6(_) if before.knows(overlap.before) || after.knows(overlap.after) => {
+                    &mut change.ipv6
+                }
+                IpAddr::V6(_) => return,
+            };
+            share.of += overlap.size;
+            if moved {
+                share.part += overlap.size;
+                let is_wider = widest.is_none_or(|widest| {
+                    (overlap.first.is_ipv4(), overlap.size) > (widest.first.is_ipv4(), widest.size)
+                });
+                widest = if is_wider { Some(overlap) } else { widest };
+            }
+        });
+        change.example = widest.and_then(|overlap| example(before, after, overlap));
+        change
+    }
+}
+
+impl Share {
+    /// From 0 to 1.
+    pub fn fraction(self) -> f64 {
+        if self.of == 0 { 0.0 } else { self.part as f64 / self.of as f64 }
+    }
+}
+
+/// As in `27.3 %`.
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} %", 100.0 * self.fraction())
+    }
+}
+
+impl Views<'_> {
+    fn first(&self, view: ViewId, place: PlaceId) -> Option<AzId> {
+        self.preferences[view].order(self.views[view].preference(place)).first().copied()
+    }
+
+    fn knows(&self, place: PlaceId) -> bool {
+        *self.places.place(place) != Place::default()
+    }
+}
+
+/// The kind of every place: two of one kind have the same first az in all views.
+struct Kinds {
+    before: IdVec<PlaceId, u32>,
+    after: IdVec<PlaceId, u32>,
+}
+
+impl Kinds {
+    /// Places begin as one kind; each view divides them further.
+    fn of(before: Views<'_>, after: Views<'_>) -> Self {
+        let one_kind = |of: Views<'_>| of.places.places().ids().map(|_| 0).collect();
+        let mut kinds = Self { before: one_kind(before), after: one_kind(after) };
+        for view in before.views.ids() {
+            let mut known = HashMap::new();
+            let mut divide = |of: Views<'_>, kinds: &mut IdVec<PlaceId, u32>| {
+                for (place, kind) in of.places.places().ids().zip(kinds.values_mut()) {
+                    let count = known.len() as u32;
+                    *kind = *known.entry((*kind, of.first(view, place))).or_insert(count);
+                }
+            };
+            divide(before, &mut kinds.before);
+            divide(after, &mut kinds.after);
+        }
+        kinds
+    }
+}
+
+fn example(before: Views<'_>, after: Views<'_>, overlap: Overlap) -> Option<Example> {
+    before.views.ids().find_map(|view| {
+        let from = before.first(view, overlap.before)?;
+        let to = after.first(view, overlap.after)?;
+        (from != to).then(|| Example { network: overlap.network(), view, from, to })
+    })
+}
