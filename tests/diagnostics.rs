@@ -37,7 +37,14 @@ fn every_fault_is_shown_with_its_place_and_remedy() {
 fn every_code_has_a_case() {
     let rare = [Code::TooManyAzs, Code::KeptAz];
     // Found after these files are read: tests/e2e/ has them.
-    let later = [Code::BadDatabase, Code::OlderDatabase, Code::Unprobeable, Code::StaleAuthorities];
+    let later = [
+        Code::BadDatabase,
+        Code::OlderDatabase,
+        Code::OldDatabase,
+        Code::HeldDatabase,
+        Code::Unprobeable,
+        Code::StaleAuthorities,
+    ];
     let covered: BTreeSet<_> =
         CASES.iter().map(|(code, _)| *code).chain(rare).chain(later).collect();
     assert_eq!(covered, Code::ALL.into_iter().collect());

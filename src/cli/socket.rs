@@ -55,12 +55,13 @@ impl Config {
     }
 }
 
-/// What systemd tells by environment variables.
+/// What systemd tells by environment variables, and where this system keeps databases.
 #[allow(clippy::disallowed_methods, reason = "the command line reads the environment")]
 pub(super) fn environment() -> Environment {
     let directory = |name| std::env::var(name).ok().filter(|path| !path.is_empty());
     Environment {
         state_directory: directory("STATE_DIRECTORY").map(Into::into),
         runtime_directory: directory("RUNTIME_DIRECTORY").map(Into::into),
+        database_directories: config::DATABASE_DIRECTORIES.map(Into::into).to_vec(),
     }
 }

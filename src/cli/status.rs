@@ -60,10 +60,11 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
     for database in &status.databases {
         writeln!(
             out,
-            "database {} ({}), built {}, {} networks, {} distinct records",
+            "database {} ({}), built {}{}, {} networks, {} distinct records",
             database.name,
             database.kind,
             ago(*now, database.built_at),
+            if database.old { ": check what updates it" } else { "" },
             database.networks,
             database.records
         )?;

@@ -45,6 +45,10 @@ pub enum Code {
     BadDatabase,
     /// A GeoIP database is older than the one in use.
     OlderDatabase,
+    /// A GeoIP database was built long ago.
+    OldDatabase,
+    /// An update of the GeoIP databases looks like an accident, and nobody asked for it.
+    HeldDatabase,
     /// An az is in no pool.
     UnusedAz,
     /// A key says nothing for a check of this type.
@@ -103,7 +107,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 48] = [
         Self::Unreadable,
         Self::DuplicateOrigin,
         Self::BadFileName,
@@ -123,6 +127,8 @@ impl Code {
         Self::TooManyAzs,
         Self::BadDatabase,
         Self::OlderDatabase,
+        Self::OldDatabase,
+        Self::HeldDatabase,
         Self::UnusedAz,
         Self::MisplacedCheckKey,
         Self::SlowFastInterval,
@@ -174,6 +180,8 @@ impl Code {
             Self::TooManyAzs => "az/too-many",
             Self::BadDatabase => "geoip/bad-database",
             Self::OlderDatabase => "geoip/older-database",
+            Self::OldDatabase => "geoip/old-database",
+            Self::HeldDatabase => "geoip/held-database",
             Self::UnusedAz => "az/unused",
             Self::MisplacedCheckKey => "check/misplaced-key",
             Self::SlowFastInterval => "check/slow-fast-interval",
@@ -211,6 +219,7 @@ impl Code {
             | Self::NoZones
             | Self::UnusedAz
             | Self::OlderDatabase
+            | Self::OldDatabase
             | Self::StaleAuthorities
             | Self::UnusedCheck
             | Self::RepeatedOrigin
@@ -238,6 +247,7 @@ impl Code {
             | Self::SlowFastInterval
             | Self::NoAuthorities
             | Self::BadDatabase
+            | Self::HeldDatabase
             | Self::Unprobeable
             | Self::BadOwner
             | Self::NameServer

@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use super::files::{self, Found, ZoneFiles, read_file};
 use super::policy::{PolicyFile, policy};
 use super::server::{AzEntry, ServerFile, server};
-use super::{Code, Environment};
+use super::{Code, DatabaseFile, Environment};
 use crate::diag::{Diagnostic, Sources};
 use crate::span::{FileId, Span};
 use crate::wire::{Name, RecordType};
@@ -27,7 +27,7 @@ pub struct Load {
     pub diagnostics: Vec<Diagnostic>,
     /// The databases that `meridian.toml` names, as far as it is understood: whoever reads them tells
     /// their faults in the same run.
-    pub databases: Vec<PathBuf>,
+    pub databases: Vec<DatabaseFile>,
     /// `None` if `meridian.toml` is at fault.
     pub(super) server: Option<ServerFile>,
     /// By origin, in canonical order.

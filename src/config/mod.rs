@@ -10,6 +10,7 @@ mod build;
 mod check;
 mod code;
 mod country;
+mod database_file;
 mod files;
 pub mod key;
 mod load;
@@ -25,16 +26,19 @@ use std::path::PathBuf;
 
 pub use build::{Config, ConfiguredZone};
 pub use code::Code;
+pub use database_file::{DATABASE_DIRECTORIES, DatabaseFile};
 pub use load::{ControlSocket, Load, control_socket, load};
 pub use settings::{LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
 
-/// What the service manager has prepared; from the environment, which is read by the caller.
+/// What the host has prepared; it is looked up by the caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
     /// `STATE_DIRECTORY`, as systemd sets it.
     pub state_directory: Option<PathBuf>,
     /// `RUNTIME_DIRECTORY`, as systemd sets it.
     pub runtime_directory: Option<PathBuf>,
+    /// Where databases are found that are not beside the configuration.
+    pub database_directories: Vec<PathBuf>,
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::country;
 use super::key;
 use super::reader::{Faults, Placed, Table, Value, report_duplicates};
 use super::settings::{LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
-use super::{Code, Environment};
+use super::{Code, DatabaseFile, Environment};
 use crate::answer::EcsTrust;
 use crate::diag::Diagnostic;
 use crate::geo::{Country, Point};
@@ -98,7 +98,7 @@ impl Reader<'_> {
                 .unwrap_or(Duration::from_secs(3)),
             tcp: self.tcp(server),
             admin: self.admin(top),
-            databases: self.databases(top),
+            databases: self.databases(top, environment),
             log: self.log(top),
             outstanding_probes: self.outstanding_probes(top),
         }
@@ -177,16 +177,17 @@ impl Reader<'_> {
         admin.get("listen", self.faults)?.socket_address(self.faults)
     }
 
-    fn databases(&mut self, top: &Table<'_>) -> Vec<PathBuf> {
+    fn databases(&mut self, top: &Table<'_>, environment: &Environment) -> Vec<DatabaseFile> {
+        let file = |entry: &str, span| DatabaseFile::new(entry, span, self.directory, environment);
         let geoip = top.table("geoip", &key::GEOIP, self.faults);
         let Some(value) = geoip.get("databases", self.faults) else {
-            return vec![self.directory.join("geoip/world.mmdb")];
+            return vec![file("geoip/world.mmdb", None)];
         };
         let elements = value.array(self.faults).unwrap_or_default();
         let paths: Vec<_> =
             elements.into_iter().filter_map(|path| path.placed_string(self.faults)).collect();
         report_duplicates(&paths, "the database", self.faults);
-        paths.into_iter().map(|path| self.directory.join(path.value)).collect()
+        paths.into_iter().map(|path| file(&path.value, Some(path.span))).collect()
     }
 
     fn log(&mut self, top: &Table<'_>) -> LogSettings {
@@ -343,6 +344,7 @@ mod tests {
         Environment {
             state_directory: Some("/var/lib/meridian:/var/lib/other".into()),
             runtime_directory: Some("/run/meridian".into()),
+            ..Environment::default()
         }
     }
 
@@ -352,7 +354,8 @@ mod tests {
         assert_eq!(settings.zones, Path::new("/etc/meridian/../zones"));
         assert_eq!(settings.state, Path::new("/etc/meridian/state"));
         assert_eq!(settings.control, Path::new("/etc/meridian/control.sock"));
-        assert_eq!(settings.databases, [Path::new("/etc/meridian/geoip/world.mmdb")]);
+        let databases = settings.databases.iter().flat_map(DatabaseFile::candidates);
+        assert_eq!(databases.collect::<Vec<_>>(), ["/etc/meridian/geoip/world.mmdb"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::DatabaseFile;
 use crate::answer::EcsTrust;
 
 /// How this server runs; docs/configuration.md tells what each key means.
@@ -31,7 +32,7 @@ pub struct Settings {
     /// Where metrics and pages are served over HTTP.
     pub admin: Option<SocketAddr>,
     /// GeoIP databases; later ones fill what earlier ones lack.
-    pub databases: Vec<PathBuf>,
+    pub databases: Vec<DatabaseFile>,
     /// What is logged and how.
     pub log: LogSettings,
     /// The most probes under way at a time; at least 1.

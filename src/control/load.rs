@@ -5,21 +5,24 @@
 //! which stay what they are in the `previous` load. What did not change is shared with that.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use crate::answer::{Answering, Generation, Snapshot, Zones};
+use crate::clock::Clock;
 use crate::config::{self, Code, Config, Environment, Settings};
 use crate::diag::{self, Diagnostic, Sources, Style};
-use crate::geo::{Database, DatabaseInfo, Places, View};
+use crate::geo::View;
 use crate::id::IdVec;
 use crate::probe::Probes;
+use crate::route::change::{Change, Views};
 use crate::route::{Preferences, Routing, RoutingTable, ViewId, policy};
 use crate::span::Severity;
+use crate::time::Wall;
 use crate::wire::Name;
 use crate::zone::ZoneSet;
 
+use super::databases::{Databases, Update};
 use super::status::{DatabaseStatus, Standing, ZoneStatus};
 
 /// What a load came to.
@@ -44,21 +47,8 @@ pub struct Report {
     pub sources: Sources,
     /// The faults.
     pub diagnostics: Vec<Diagnostic>,
-}
-
-/// The places, and the files that they were compiled from.
-#[derive(Clone)]
-struct Databases {
-    files: Vec<FileVersion>,
-    places: Arc<Places>,
-}
-
-/// What tells one version of a file from another without reading it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct FileVersion {
-    path: PathBuf,
-    length: u64,
-    modified: Option<SystemTime>,
+    /// What is worth a line in the log, though no fault.
+    pub notes: Vec<String>,
 }
 
 /// Why files are read.
@@ -75,16 +65,25 @@ pub fn load(
     path: &Path,
     environment: &Environment,
     previous: Option<&Loaded>,
-    _occasion: Occasion,
+    occasion: Occasion,
 ) -> Result<Loaded, Report> {
     let files = config::load(path, environment);
     let (config, more) = files.build(previous.map(|previous| &previous.config));
-    let mut report = Report { sources: files.sources, diagnostics: files.diagnostics };
+    let mut report =
+        Report { sources: files.sources, diagnostics: files.diagnostics, notes: vec![] };
     report.diagnostics.extend(more);
     let last = previous.map(|previous| &previous.databases);
-    let databases = Databases::load(&files.databases, last, &mut report).or_else(|| last.cloned());
+    // Only how long ago files changed and databases were built is asked of it.
+    let now = Clock::start().now().wall;
+    let databases = Databases::load(&files.databases, last, occasion, now, &mut report.diagnostics);
+    let databases = databases.or_else(|| last.cloned());
     let (Some(config), Some(databases)) = (config, databases) else { return Err(report) };
-    let (views, preferences) = compile_views(&config, &databases, previous);
+    let placed = match last.filter(|last| databases.is_update_of(last)) {
+        Some(last) => update(&config, databases, last, previous, occasion, &mut report),
+        None => Placed::by(databases, &config, previous),
+    };
+    let Placed { databases, views, preferences } = placed;
+    report.diagnostics.extend(databases.aged(now));
     let unprobed = Probes::default();
     let last = previous.map_or(&unprobed, |previous| &previous.probes);
     let probes = Probes::compile(&config.topology.monitors, last);
@@ -120,7 +119,7 @@ impl Loaded {
             generation,
             answering: self.answering.clone(),
             zones: self.zones.clone(),
-            places: self.databases.places.clone(),
+            places: self.databases.places().clone(),
             views: self.views.clone(),
             routing: self.routing.clone(),
             routes,
@@ -142,7 +141,7 @@ impl Loaded {
             (topology.azs.len(), "az"),
             (topology.pools.len(), "pool"),
             (endpoints, "endpoint"),
-            (self.databases.places.databases().len(), "database"),
+            (self.databases.places().databases().len(), "database"),
         ];
         let counts: Vec<_> = counts
             .iter()
@@ -169,8 +168,14 @@ impl Loaded {
         zones.collect()
     }
 
-    pub(super) fn database_status(&self) -> Vec<DatabaseStatus> {
-        self.databases.places.databases().iter().map(DatabaseStatus::of).collect()
+    pub(super) fn database_status(&self, now: Wall) -> Vec<DatabaseStatus> {
+        self.databases.status(now)
+    }
+
+    /// Databases that nobody seems to update, a line each.
+    pub(super) fn aged_databases(&self, now: Wall) -> Vec<String> {
+        let sources = Sources::default();
+        self.databases.aged(now).map(|fault| diag::one_line(&fault, &sources)).collect()
     }
 }
 
@@ -208,65 +213,50 @@ impl Report {
     }
 }
 
-impl Databases {
-    /// The places of the configured databases: those of `last` if no file changed; `None` if one
-    /// can't be used, which the report then says.
-    fn load(paths: &[PathBuf], last: Option<&Self>, report: &mut Report) -> Option<Self> {
-        let versions = paths.iter().map(|path| FileVersion::of(path));
-        let files: Option<Vec<_>> = versions.collect();
-        if let (Some(files), Some(last)) = (&files, last)
-            && *files == last.files
-        {
-            return Some(last.clone());
-        }
-        let databases: Vec<_> = paths.iter().map(|path| database(path, report)).collect();
-        let databases: Vec<_> = databases.into_iter().collect::<Option<_>>()?;
-        if let Some(last) = last {
-            let in_use = last.places.databases();
-            let read = databases.iter().map(Database::info);
-            report.diagnostics.extend(read.filter_map(|database| older(database, in_use)));
-        }
-        let places = Arc::new(Places::build(&databases));
-        Some(Self { files: files.unwrap_or_default(), places })
+/// Databases with the views of their places.
+struct Placed {
+    databases: Databases,
+    views: IdVec<ViewId, Arc<View>>,
+    preferences: IdVec<ViewId, Arc<Preferences>>,
+}
+
+impl Placed {
+    fn by(databases: Databases, config: &Config, previous: Option<&Loaded>) -> Self {
+        let (views, preferences) = compile_views(config, &databases, previous);
+        Self { databases, views, preferences }
+    }
+
+    fn views(&self) -> Views<'_> {
+        let Self { databases, views, preferences } = self;
+        Views { places: databases.places(), views, preferences }
     }
 }
 
-impl FileVersion {
-    fn of(path: &Path) -> Option<Self> {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some(Self { path: path.into(), length: metadata.len(), modified: metadata.modified().ok() })
-    }
-}
-
-fn database(path: &Path, report: &mut Report) -> Option<Database> {
-    let name = path.display().to_string();
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            let fault = Code::Unreadable.fault(format!("can't read {name}: {error}"));
-            let remedy = "`databases` in `[geoip]` names it; `[]` does without databases";
-            report.diagnostics.push(fault.remedy(remedy));
-            return None;
+/// The updated databases; or the `last` ones, if it looks like an accident and nobody asked for it.
+fn update(
+    config: &Config,
+    updated: Databases,
+    last: &Databases,
+    previous: Option<&Loaded>,
+    occasion: Occasion,
+    report: &mut Report,
+) -> Placed {
+    let mut before = Placed::by(last.clone(), config, previous);
+    let after = Placed::by(updated, config, previous);
+    let change = Change::between(before.views(), after.views());
+    let update = Update::new(last, &after.databases, change, &config.topology);
+    match occasion {
+        Occasion::Watched if update.is_large() => {
+            let (held, fault) = last.hold(after.databases, &update);
+            report.diagnostics.push(fault);
+            before.databases = held;
+            before
         }
-    };
-    match Database::read(name.clone(), bytes) {
-        Ok(database) => Some(database),
-        Err(error) => {
-            let fault = Code::BadDatabase.fault(format!("{name}: {error}"));
-            let remedy = "fetch the database again, or another one in MaxMind's format";
-            report.diagnostics.push(fault.remedy(remedy));
-            None
+        Occasion::Asked | Occasion::Watched => {
+            report.notes.push(format!("an update of the databases gives {update}"));
+            after
         }
     }
-}
-
-/// That a database is older than the one of its name that is in use.
-fn older(database: &DatabaseInfo, in_use: &[DatabaseInfo]) -> Option<Diagnostic> {
-    let last = in_use.iter().find(|last| last.name == database.name)?;
-    (database.built < last.built).then(|| {
-        let message = format!("{} is older than the one that it replaces", database.name);
-        Code::OlderDatabase.fault(message).remedy("check what updates the file")
-    })
 }
 
 /// A view for each of the topology's specs; those whose spec, azs and places are what they were are
@@ -278,7 +268,7 @@ fn compile_views(
 ) -> (IdVec<ViewId, Arc<View>>, IdVec<ViewId, Arc<Preferences>>) {
     let topology = &config.topology;
     let previous = previous.filter(|previous| {
-        Arc::ptr_eq(&previous.databases.places, &databases.places)
+        Arc::ptr_eq(previous.databases.places(), databases.places())
             && previous.routing.topology.azs == topology.azs
     });
     let mut views = IdVec::new();
@@ -289,7 +279,7 @@ fn compile_views(
             Some((previous.views[id].clone(), previous.routing.preferences[id].clone()))
         });
         let (view, orders) = same.unwrap_or_else(|| {
-            let (view, orders) = policy::compile(spec, &topology.azs, &databases.places);
+            let (view, orders) = policy::compile(spec, &topology.azs, databases.places());
             (Arc::new(view), Arc::new(orders))
         });
         views.push(view);

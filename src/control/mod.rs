@@ -5,6 +5,7 @@
 //! [`load`] on a thread of its own. What fails to load leaves the current generation serving and is
 //! told in the log, in `status` and to whoever asked. This task never waits for a disk.
 
+mod databases;
 mod handle;
 pub mod load;
 mod saver;
@@ -69,6 +70,8 @@ pub struct Control {
     /// When those are looked at; `None`: there are none.
     sweep: Option<Monotonic>,
     wake: Option<Monotonic>,
+    /// When databases that nobody seems to update are told again.
+    remind: Monotonic,
     transitions: BTreeMap<(String, String), TransitionCount>,
     load: LoadStatus,
     ready: watch::Sender<bool>,
@@ -145,6 +148,7 @@ impl Control {
             retired: vec![],
             sweep: None,
             wake: None,
+            remind: now.mono,
             transitions: BTreeMap::new(),
             load,
             ready,
@@ -193,7 +197,7 @@ impl Control {
 
     /// When to look up although nothing came.
     fn deadline(&self) -> std::time::Instant {
-        let idle = self.clock.now().mono + IDLE;
+        let idle = self.remind.min(self.clock.now().mono + IDLE);
         let deadlines = [self.wake, self.sweep, self.save].into_iter().flatten();
         self.clock.instant(deadlines.fold(idle, Monotonic::min))
     }
@@ -217,6 +221,12 @@ impl Control {
         }
         if is_due(self.wake) {
             self.apply(Event::Clock);
+        }
+        if is_due(Some(self.remind)) {
+            self.remind = now.mono + REMINDER;
+            for line in self.loaded.aged_databases(now.wall) {
+                tracing::warn!("{line}");
+            }
         }
     }
 
@@ -365,6 +375,9 @@ impl Control {
             tracing::warn!("{change} takes effect when the server is restarted");
         }
         let report = mem::take(&mut loaded.report);
+        for note in &report.notes {
+            tracing::info!("{note}");
+        }
         self.loaded = Arc::new(loaded);
         let mut effects = self.director.apply(Event::Replace(self.loaded.routing.clone()), now);
         self.driver.replace(effects.epoch, self.loaded.probes.clone());
@@ -400,7 +413,7 @@ impl Control {
             health: self.director.status(now),
             transitions: self.transition_counts(),
             zones: self.loaded.zone_status(),
-            databases: self.loaded.database_status(),
+            databases: self.loaded.database_status(now.wall),
             load: self.load.clone(),
         }
     }
@@ -408,6 +421,9 @@ impl Control {
 
 /// What is told of files that could not be read by no fault of theirs.
 const NOT_READ: &str = "the files were not read: a thread for it could not start, or it panicked";
+
+/// How often databases that nobody seems to update are told.
+const REMINDER: Duration = Duration::from_secs(24 * 3600);
 
 /// How often an idle task looks up.
 const IDLE: Duration = Duration::from_secs(60);

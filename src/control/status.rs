@@ -90,6 +90,8 @@ pub struct DatabaseStatus {
     pub records: usize,
     /// Networks that have one.
     pub networks: u32,
+    /// Whether it was built more than 30 days ago, and not for this version of Meridian.
+    pub old: bool,
 }
 
 /// What came of the last load, and of all.
@@ -110,7 +112,7 @@ pub struct LoadStatus {
 }
 
 impl DatabaseStatus {
-    pub(super) fn of(info: &DatabaseInfo) -> Self {
+    pub(super) fn of(info: &DatabaseInfo, is_old: bool) -> Self {
         let DatabaseInfo { name, kind, built, records, networks } = info;
         Self {
             name: name.clone(),
@@ -118,6 +120,7 @@ impl DatabaseStatus {
             built_at: *built,
             records: *records,
             networks: *networks,
+            old: is_old,
         }
     }
 }

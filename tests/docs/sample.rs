@@ -59,6 +59,7 @@ pub(crate) fn status() -> Status {
             built_at: at,
             records: 4,
             networks: 5,
+            old: true,
         }],
         load: LoadStatus {
             at,

@@ -47,6 +47,15 @@ location = [-23.55, -46.63]
 country = "BR"
 "#;
 
+/// Makes a database say that it was built so many seconds after 1970.
+pub fn set_built(database: &mut [u8], seconds: u32) {
+    let key = b"build_epoch";
+    let key_at = database.windows(key.len()).position(|window| window == key).unwrap();
+    // Two octets say that four octets of a 64-bit number follow.
+    let at = key_at + key.len() + 2;
+    database[at..at + 4].copy_from_slice(&seconds.to_be_bytes());
+}
+
 pub const APP: &str = r#"
 $TTL 1h
 @     IN SOA ns1 hostmaster 1 2h 30m 2w 30
@@ -100,10 +109,12 @@ impl Host {
         fs::remove_file(self.path(path)).unwrap();
     }
 
-    /// Puts the database `fixture` at `path`.
+    /// Puts the database `fixture` at `path`, built so late that no test sees it old.
     pub fn database(&self, path: &str, fixture: &str) {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mmdb");
-        self.replace(path, &fs::read(fixtures.join(fixture)).unwrap());
+        let mut database = fs::read(fixtures.join(fixture)).unwrap();
+        set_built(&mut database, 2_100_000_000);
+        self.replace(path, &database);
     }
 
     pub fn replace(&self, path: &str, bytes: &[u8]) {

@@ -10,7 +10,7 @@ use super::client::{Client, Connection, answer};
 use super::daemon::Daemon;
 use super::failover::assert_lost;
 use super::fleet::{Fleet, PARIS, POLICY, SAOPAULO, SYDNEY};
-use super::host::Host;
+use super::host::{Host, set_built};
 use super::support::authority::{Authority, Validity};
 
 #[test]
@@ -119,14 +119,27 @@ fn a_database_at_fault_leaves_places_and_zones_change() {
 }
 
 #[test]
+fn an_old_database_is_told() {
+    let host = Host::new();
+    let mut database = fs::read(host.path("city.mmdb")).unwrap();
+    set_built(&mut database, 1_750_000_000);
+    host.replace("city.mmdb", &database);
+    let checked = host.meridian(&["check"]);
+    let shown = "warning[geoip/old-database]: city.mmdb was built ";
+    assert!(checked.err.contains(shown), "{checked:?}");
+    checked.success();
+    let daemon = host.start();
+    assert!(daemon.log().contains("city.mmdb was built "), "{}", daemon.log());
+    let status = host.meridian(&["status"]).success();
+    assert!(status.contains(": check what updates it, 11 networks"), "{status}");
+}
+
+#[test]
 fn an_older_database_is_taken_with_a_warning() {
     let host = Host::new();
     let _daemon = host.start();
     let mut database = fs::read(host.path("city.mmdb")).unwrap();
-    let key = b"build_epoch";
-    let key_at = database.windows(key.len()).position(|window| window == key).unwrap();
-    // Behind the key two octets say that a number of 64 bits follows, the highest octet first.
-    database[key_at + key.len() + 2] -= 1;
+    set_built(&mut database, 2_000_000_000);
     host.replace("city.mmdb", &database);
     let reloaded = host.meridian(&["reload"]);
     let shown = "warning[geoip/older-database]: city.mmdb is older than the one that it replaces";
