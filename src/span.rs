@@ -1,5 +1,7 @@
 //! Where in which file: the place that a fault points to.
 
+use serde::{Deserialize, Serialize};
+
 /// One file of a load, by its position in the load's list of sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u32);
@@ -29,7 +31,8 @@ impl Span {
 }
 
 /// How much a fault matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The file is not taken.
     Error,

@@ -23,8 +23,13 @@ pub enum ClientError {
         error: io::Error,
     },
     /// The server refused.
-    #[error("{0}")]
-    Refused(String),
+    #[error("{error}")]
+    Refused {
+        /// What kind of refusal it is: 400 where the question itself is wrong.
+        status: StatusCode,
+        /// In words.
+        error: String,
+    },
     /// The connection broke, or the server is of another version.
     #[error("the server's answer can't be understood: {0}")]
     Garbled(String),
@@ -46,7 +51,7 @@ pub async fn ask<T: DeserializeOwned>(
         return serde_json::from_slice(&body).map_err(garbled);
     }
     let error = serde_json::from_slice(&body).map(|ErrorBody { error }| error);
-    Err(ClientError::Refused(error.unwrap_or_else(|_| status.to_string())))
+    Err(ClientError::Refused { status, error: error.unwrap_or_else(|_| status.to_string()) })
 }
 
 fn remedy(error: &io::Error) -> &'static str {

@@ -14,15 +14,15 @@ use crate::health::Verdict::Success;
 use crate::route::{Director, Event, Routing, RoutingTable, Saved};
 use crate::time::Now;
 
-use super::output::{self, Failure};
+use super::output::Failure;
 use super::socket::environment;
-use super::{Explain, check};
+use super::{Explain, Printed, check};
 
 /// Asks the running server, or the files alone.
 pub(super) fn explain(arguments: &Explain) -> Result<(), Failure> {
-    let Explain { name, client, rtype, offline, config } = arguments;
+    let Explain { name, client, rtype, offline, printed: Printed { format, config } } = arguments;
     // What can't be asked is told before anybody is.
-    let question = Question::from_text(name, rtype, *client)?;
+    let question = Question::from_text(name, rtype, *client).map_err(Failure::usage)?;
     let explanation: Explanation = if *offline {
         let loaded = load::load(&config.path()?, &environment(), None, Occasion::Asked).map_err(
             |report| {
@@ -40,8 +40,7 @@ pub(super) fn explain(arguments: &Explain) -> Result<(), Failure> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         config.ask(Method::GET, &format!("/v1/explain?{query}"), None)?
     };
-    output::print(text(&explanation));
-    Ok(())
+    format.show(&explanation, text)
 }
 
 /// The routes of a calm day: every monitor has been found up for long.

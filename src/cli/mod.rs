@@ -17,7 +17,9 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use output::Failure;
+use output::{Exit, Failure, Format};
+
+pub use check::{Checked, Summary};
 
 /// An authoritative DNS server that answers with the nearest healthy availability zone.
 #[derive(Debug, Parser)]
@@ -32,13 +34,13 @@ enum Command {
     /// Serve DNS until SIGTERM or SIGINT; SIGHUP reloads
     Run(Config),
     /// Load every file as `run` would and show all faults; exits 1 if there are errors
-    Check(Config),
+    Check(Printed),
     /// Show where a client is sent, and why
     Explain(Explain),
     /// Show pools, azs, endpoints, zones and what failed to load
-    Status(Config),
+    Status(Printed),
     /// Have the running server load every file again; exits 1 if anything was refused
-    Reload(Config),
+    Reload(Printed),
     /// Serve the configuration's zones with a small HTTP server for every az, to try it out
     Demo(Demo),
 }
@@ -49,6 +51,16 @@ struct Config {
     /// The configuration of the server [default: ./meridian.toml, then /etc/meridian/meridian.toml]
     #[arg(long, short, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
+}
+
+/// How a result is printed, and where the configuration is.
+#[derive(Debug, Args)]
+struct Printed {
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    #[command(flatten)]
+    config: Config,
 }
 
 #[derive(Debug, Args)]
@@ -65,7 +77,7 @@ struct Explain {
     #[arg(long)]
     offline: bool,
     #[command(flatten)]
-    config: Config,
+    printed: Printed,
 }
 
 #[derive(Debug, Args)]
@@ -95,9 +107,6 @@ const ATTRIBUTION: &str = "\
 Clients are located with IP Geolocation by DB-IP (https://db-ip.com) and country points derived
 from GeoNames (https://www.geonames.org), both CC BY 4.0.";
 
-/// Exit code where files or the server have faults; clap exits with 2 for wrong usage.
-const FAULT: u8 = 1;
-
 /// All commands and their options.
 pub fn command() -> clap::Command {
     Arguments::command()
@@ -107,10 +116,10 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(config) => run::run(&config),
-        Command::Check(config) => check::check(&config),
+        Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
-        Command::Status(config) => status::status(&config),
-        Command::Reload(config) => reload::reload(&config),
+        Command::Status(arguments) => status::status(&arguments),
+        Command::Reload(arguments) => reload::reload(&arguments),
         Command::Demo(Demo { action: None, config }) => demo::serve(&config),
         Command::Demo(Demo { action: Some(DemoAction::Stop { az }), config }) => {
             demo::switch(&config, &az, demo::Switch::Stop)
@@ -119,12 +128,13 @@ pub fn main() -> ExitCode {
             demo::switch(&config, &az, demo::Switch::Start)
         }
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Shown) => ExitCode::from(FAULT),
-        Err(Failure::Message(message)) => {
-            output::error(&message);
-            ExitCode::from(FAULT)
-        }
+    let Err(failure) = result else { return ExitCode::SUCCESS };
+    let exit = failure.exit();
+    if let Failure::Message(_, message) = failure {
+        output::error(message);
     }
+    ExitCode::from(exit as u8)
 }
+
+/// The exit codes, and what each means.
+pub const EXIT_CODES: [(u8, &str); 5] = Exit::ALL;

@@ -4,14 +4,19 @@ use hyper::{Method, StatusCode};
 
 use crate::control::ReloadReport;
 
-use super::Config;
-use super::output::{self, Failure};
+use super::Printed;
+use super::output::{self, Failure, Format};
 
 /// Has the running server load its files again, and shows what it refused.
-pub(super) fn reload(config: &Config) -> Result<(), Failure> {
+pub(super) fn reload(arguments: &Printed) -> Result<(), Failure> {
+    let Printed { format, config } = arguments;
     let refused = Some(StatusCode::UNPROCESSABLE_ENTITY);
     let report: ReloadReport = config.ask(Method::POST, "/v1/reload", refused)?;
-    let ReloadReport { clean, generation, faults } = report;
+    if *format == Format::Json {
+        output::json(&report)?;
+        return if report.clean { Ok(()) } else { Err(Failure::Shown) };
+    }
+    let ReloadReport { clean, generation, faults, diagnostics: _ } = report;
     let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), faults.as_bytes());
     if clean {
         output::print(format_args!("reloaded: generation {generation}\n"));

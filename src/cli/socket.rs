@@ -39,7 +39,8 @@ impl Config {
     ) -> Result<T, Failure> {
         let socket = self.socket()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(runtime.block_on(client::ask(&socket, method, path, also))?)
+        let asked = runtime.block_on(client::ask(&socket, method, path, also));
+        asked.map_err(|error| Failure::of_client(&error))
     }
 
     /// The control socket. It is found even while the configuration has errors.

@@ -11,14 +11,14 @@ use crate::health::HealthState;
 use crate::route::{AzStatus, EndpointStatus, ShownAzState};
 use crate::time::Wall;
 
-use super::Config;
-use super::output::{self, Failure, plural};
+use super::Printed;
+use super::output::{Failure, plural};
 
 /// Shows what the running server knows.
-pub(super) fn status(config: &Config) -> Result<(), Failure> {
+pub(super) fn status(arguments: &Printed) -> Result<(), Failure> {
+    let Printed { format, config } = arguments;
     let status: Status = config.ask(Method::GET, "/v1/status", None)?;
-    output::print(text(&status));
-    Ok(())
+    format.show(&status, text)
 }
 
 fn text(status: &Status) -> String {

@@ -8,10 +8,12 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::answer::{Answering, Generation, Snapshot, Zones};
 use crate::clock::Clock;
 use crate::config::{self, Code, Config, Environment, Settings};
-use crate::diag::{self, Diagnostic, Sources, Style};
+use crate::diag::{self, Diagnostic, Record, Sources, Style};
 use crate::geo::View;
 use crate::id::IdVec;
 use crate::probe::Probes;
@@ -49,6 +51,21 @@ pub struct Report {
     pub diagnostics: Vec<Diagnostic>,
     /// What is worth a line in the log, though no fault.
     pub notes: Vec<String>,
+}
+
+/// How much a load has of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Zones, those with faults too.
+    pub zones: usize,
+    /// Availability zones.
+    pub azs: usize,
+    /// Pools.
+    pub pools: usize,
+    /// Endpoints of all pools.
+    pub endpoints: usize,
+    /// GeoIP databases.
+    pub databases: usize,
 }
 
 /// Why files are read.
@@ -131,23 +148,17 @@ impl Loaded {
         self.config.zones.iter().flat_map(|zone| zone.steered_names()).collect()
     }
 
-    /// What was loaded, in a line.
-    pub fn summary(&self) -> String {
+    /// How much was loaded.
+    pub fn counts(&self) -> Counts {
         let topology = &self.config.topology;
-        let endpoints: usize =
-            topology.pools.values().flat_map(|pool| &pool.azs).map(|az| az.endpoints.len()).sum();
-        let counts = [
-            (self.config.zones.len(), "zone"),
-            (topology.azs.len(), "az"),
-            (topology.pools.len(), "pool"),
-            (endpoints, "endpoint"),
-            (self.databases.places().databases().len(), "database"),
-        ];
-        let counts: Vec<_> = counts
-            .iter()
-            .map(|(count, what)| format!("{count} {what}{}", if *count == 1 { "" } else { "s" }))
-            .collect();
-        counts.join(", ")
+        let azs = topology.pools.values().flat_map(|pool| &pool.azs);
+        Counts {
+            zones: self.config.zones.len(),
+            azs: topology.azs.len(),
+            pools: topology.pools.len(),
+            endpoints: azs.map(|az| az.endpoints.len()).sum(),
+            databases: self.databases.places().databases().len(),
+        }
     }
 
     pub(super) fn zone_status(&self) -> Vec<ZoneStatus> {
@@ -181,7 +192,7 @@ impl Loaded {
 
 impl fmt::Debug for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Loaded({})", self.summary())
+        write!(f, "Loaded({})", self.counts())
     }
 }
 
@@ -200,6 +211,11 @@ impl Report {
     /// How many warnings there are.
     pub fn warnings(&self) -> usize {
         self.diagnostics.iter().filter(|fault| fault.severity == Severity::Warning).count()
+    }
+
+    /// Every fault, for programs.
+    pub fn records(&self) -> Vec<Record> {
+        self.diagnostics.iter().map(|fault| Record::of(fault, &self.sources)).collect()
     }
 
     /// Every fault with its lines.
@@ -229,6 +245,22 @@ impl Placed {
     fn views(&self) -> Views<'_> {
         let Self { databases, views, preferences } = self;
         Views { places: databases.places(), views, preferences }
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { zones, azs, pools, endpoints, databases } = *self;
+        let counts = [
+            (zones, "zone"),
+            (azs, "az"),
+            (pools, "pool"),
+            (endpoints, "endpoint"),
+            (databases, "database"),
+        ];
+        let counts = counts
+            .map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }));
+        f.write_str(&counts.join(", "))
     }
 }
 

@@ -25,7 +25,7 @@ use tokio::time::sleep_until;
 use crate::answer::{Generation, Snapshot};
 use crate::clock::Clock;
 use crate::config::Environment;
-use crate::diag::Style;
+use crate::diag::{Record, Style};
 use crate::probe::{Driver, Observed, Prober};
 use crate::route::{Director, Effects, Eligibility, Event, Saved, Transition};
 use crate::serve::Shared;
@@ -49,6 +49,8 @@ pub struct ReloadReport {
     pub generation: u64,
     /// Every fault, rendered for people; empty for none.
     pub faults: String,
+    /// Every fault, for programs.
+    pub diagnostics: Vec<Record>,
 }
 
 /// The control task's state.
@@ -357,6 +359,7 @@ impl Control {
         let told = ReloadReport {
             clean: self.load.clean,
             generation,
+            diagnostics: report.as_ref().map(Report::records).unwrap_or_default(),
             faults: report
                 .map_or_else(|| format!("{NOT_READ}\n"), |report| report.render(Style::Plain)),
         };

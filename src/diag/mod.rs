@@ -1,11 +1,14 @@
 //! Faults for people: a code, the place with the line itself, and what to do about it.
 //!
 //! Whoever finds a fault builds a [`Diagnostic`]; whoever has a terminal or a log renders it with
-//! the [`Sources`] of the load. Nothing here knows what the files mean.
+//! the [`Sources`] of the load, or makes a [`Record`] of it for a program. Nothing here knows what
+//! the files mean.
 
+mod record;
 mod render;
 mod sources;
 
+pub use record::{Record, Related};
 pub use render::{Style, one_line, render};
 pub use sources::{Position, Sources};
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meridian::control::ReloadReport;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -46,10 +45,18 @@ fn every_route_is_documented_and_exists() {
 
 #[test]
 fn every_field_of_the_api_is_documented_with_its_type() {
-    let reload = ReloadReport { clean: true, generation: 7, faults: "a fault".into() };
     assert_fields("### Status", &sample::status());
     assert_fields("### Explanation", &sample::explanation());
-    assert_fields("### Reload", &reload);
+    assert_fields("### Reload", &sample::reload());
+    assert_fields("### Check", &sample::checked());
+    assert_fields("### Diagnostic", &sample::record());
+}
+
+#[test]
+fn every_exit_code_is_documented() {
+    let documented = table(PAGE, "## Exit codes");
+    let rows = meridian::cli::EXIT_CODES.map(|(code, means)| vec![code.to_string(), means.into()]);
+    assert_eq!(documented, rows);
 }
 
 /// The commands below `command` that do something, with their arguments.
@@ -78,8 +85,17 @@ fn collect(command: &clap::Command, parents: &str, into: &mut BTreeMap<String, B
 fn assert_fields(heading: &str, value: &impl Serialize) {
     let mut known = BTreeMap::new();
     flatten("", &serde_json::to_value(value).unwrap(), &mut known);
+    let rows = table(PAGE, heading).into_iter();
+    // What has a table of its own.
+    let (linked, rows): (Vec<_>, Vec<_>) = rows.partition(|row| row[1].starts_with('['));
     let (objects, fields): (Vec<_>, Vec<_>) =
-        table(PAGE, heading).into_iter().partition(|row| row[1].starts_with("object"));
+        rows.into_iter().partition(|row| row[1].starts_with("object"));
+    for row in linked {
+        let below = format!("{}.", row[0]);
+        let before = known.len();
+        known.retain(|field, _| !field.starts_with(&below));
+        assert!(known.len() < before, "{row:?}");
+    }
     let documented: BTreeMap<_, _> = fields
         .iter()
         .map(|row| {

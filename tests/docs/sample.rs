@@ -2,12 +2,17 @@
 
 use meridian::answer::Explanation;
 use meridian::answer::explain::{ExplainedAz, ExplainedPlace, ExplainedRule, Steering, Verdict};
+use meridian::cli::{Checked, Summary};
+use meridian::control::ReloadReport;
+use meridian::control::load::Counts;
 use meridian::control::status::{
     DatabaseStatus, LoadStatus, Standing, Status, TransitionCount, ZoneStatus,
 };
+use meridian::diag::{Position, Record, Related};
 use meridian::health::HealthState;
 use meridian::route::status::{MonitorStatus, PoolStatus, ShownSetback};
 use meridian::route::{self, AzStatus, EndpointStatus, ShownAzState};
+use meridian::span::Severity;
 use meridian::time::Wall;
 
 pub(crate) fn status() -> Status {
@@ -111,5 +116,43 @@ pub(crate) fn explanation() -> Explanation {
         answer: vec!["www.app.example. 30 IN A 203.0.113.10".into()],
         authority: vec!["app.example. 30 IN SOA …".into()],
         scope: Some(12),
+    }
+}
+
+pub(crate) fn reload() -> ReloadReport {
+    ReloadReport {
+        clean: false,
+        generation: 7,
+        faults: "a fault".into(),
+        diagnostics: vec![record()],
+    }
+}
+
+pub(crate) fn checked() -> Checked {
+    let loaded = Counts { zones: 1, azs: 2, pools: 3, endpoints: 4, databases: 5 };
+    let summary = Summary { errors: 1, warnings: 2, loaded: Some(loaded) };
+    Checked { summary, diagnostics: vec![record()] }
+}
+
+pub(crate) fn record() -> Record {
+    let end = Position { line: 2, column: 12 };
+    let related = Related {
+        file: "meridian.toml".into(),
+        line: 1,
+        column: 1,
+        end,
+        label: "in this table".into(),
+    };
+    Record {
+        code: "config/wrong-type".into(),
+        severity: Severity::Error,
+        message: "`listen` must be a list".into(),
+        file: Some("meridian.toml".into()),
+        line: Some(2),
+        column: Some(10),
+        end: Some(end),
+        label: "an integer".into(),
+        related: vec![related],
+        remedy: "write a list".into(),
     }
 }

@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
+use serde_json::{Value, json};
+
 use super::failover::with_ipv6;
 use super::fleet::{CLIENTS, Fleet, POLICY};
 use super::host::{Ended, Host};
@@ -101,6 +103,35 @@ fn check_succeeds_with_warnings() {
     assert!(ended.err.contains("warning["), "{ended:?}");
     let counts = ended.success();
     assert!(counts.ends_with(": 0 errors, 1 warning\n"), "{counts}");
+}
+
+#[test]
+fn check_tells_programs_the_code_and_place_of_every_fault() {
+    let fleet = Fleet::new();
+    let host = fleet.host(POLICY);
+    host.edit("meridian.toml", "workers = 2", "worker = 2");
+    let ended = host.meridian(&["check", "--format", "json"]);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""));
+    let told: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(told["summary"]["errors"], 1);
+    assert!(told["summary"]["loaded"].is_null(), "{told}");
+    let fault = &told["diagnostics"][0];
+    assert_eq!(fault["code"], "config/unknown-key");
+    assert_eq!(fault["severity"], "error");
+    assert_eq!(fault["file"], "meridian.toml");
+    assert_eq!((&fault["line"], &fault["column"]), (&json!(5), &json!(1)));
+    assert_eq!(fault["end"], json!({ "line": 5, "column": 7 }));
+    assert!(fault["remedy"].as_str().unwrap().contains("`workers`"), "{fault}");
+}
+
+#[test]
+fn check_tells_programs_how_much_there_is() {
+    let fleet = Fleet::new();
+    let host = fleet.host(POLICY);
+    let told = host.meridian(&["check", "--format", "json"]).success();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let loaded = json!({ "zones": 2, "azs": 3, "pools": 1, "endpoints": 3, "databases": 1 });
+    assert_eq!(told["summary"], json!({ "errors": 0, "warnings": 0, "loaded": loaded }));
 }
 
 // explain
@@ -226,9 +257,9 @@ fn explain_of_a_name_outside_the_zones_is_refused() {
 fn explain_needs_a_question_that_can_be_asked() {
     let host = Host::new();
     let asked = |name, rtype| explain(&host, &[name, "--client", "192.0.2.1", "--type", rtype]);
-    let shown = asked("a..b", "A").failure(1);
+    let shown = asked("a..b", "A").failure(2);
     assert!(shown.starts_with("meridian: \"a..b\" is not a domain name"), "{shown}");
-    let shown = asked("a", "ADDRESS").failure(1);
+    let shown = asked("a", "ADDRESS").failure(2);
     assert!(shown.starts_with("meridian: \"ADDRESS\" is not a record type"), "{shown}");
 }
 
@@ -245,7 +276,7 @@ fn commands_say_that_no_server_runs() {
     ] {
         let ended = host.meridian(arguments);
         assert_eq!(ended.out, "");
-        let shown = ended.failure(1);
+        let shown = ended.failure(3);
         let unreachable = "meridian: can't reach the server at control.sock: No such file";
         assert!(shown.starts_with(unreachable), "{shown}");
     }
@@ -257,7 +288,7 @@ fn commands_say_that_a_server_was_killed() {
     let mut daemon = host.start();
     daemon.signal(nix::sys::signal::Signal::SIGKILL);
     daemon.ended();
-    let shown = host.meridian(&["status"]).failure(1);
+    let shown = host.meridian(&["status"]).failure(3);
     assert!(shown.contains("Connection refused"), "{shown}");
 }
 
@@ -287,6 +318,34 @@ fn status_shows_pools_zones_and_databases() {
     ] {
         assert!(shown.contains(part), "{part:?} is not in\n{shown}");
     }
+}
+
+#[test]
+fn what_programs_are_told_is_what_the_api_tells() {
+    let fleet = Fleet::new();
+    let host = fleet.host(POLICY);
+    let _daemon = host.start();
+    let told = |arguments: &[&str]| -> Value {
+        let arguments = [arguments, &["--format", "json"]].concat();
+        serde_json::from_str(&host.meridian(&arguments).success()).unwrap()
+    };
+    let status = told(&["status"]);
+    assert_eq!(status["health"]["pools"][0]["name"], "app.example:web");
+    let explained = told(&["explain", "www.app.example", "--client", "1.0.0.7"]);
+    assert_eq!(explained["steering"]["azs"][0]["name"], "sydney");
+    assert_eq!(told(&["reload"])["clean"], true);
+}
+
+#[test]
+fn reload_tells_programs_what_it_refused() {
+    let host = Host::new();
+    let _daemon = host.start();
+    host.append("zones/app.example.zone", "www IN A nowhere\n");
+    let ended = host.meridian(&["reload", "--format", "json"]);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""));
+    let told: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(told["clean"], false);
+    assert_eq!(told["diagnostics"][0]["file"], "zones/app.example.zone");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn an_az_is_killed_and_brought_back_while_its_clients_watch() {
     daemon.transition("mumbai is back in app.example:web", "up for 0.1 s, 1 of 1 endpoints up");
     assert_eq!(answer_to("India"), format!("{net}.1"));
 
-    let shown = host.meridian(&["demo", "stop", "atlantis"]).failure(1);
+    let shown = host.meridian(&["demo", "stop", "atlantis"]).failure(2);
     assert_eq!(shown, "meridian: no endpoint is in atlantis\n");
     daemon.signal(Signal::SIGINT);
     assert_eq!(daemon.ended().code(), Some(0));
