@@ -10,16 +10,20 @@ mod reload;
 mod run;
 mod socket;
 mod status;
+mod wait;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use output::{Exit, Failure, Format};
+use wait::Condition;
 
 pub use check::{Checked, Summary};
+pub use wait::{Awaited, Waited};
 
 /// An authoritative DNS server that answers with the nearest healthy availability zone.
 #[derive(Debug, Parser)]
@@ -38,7 +42,7 @@ enum Command {
     /// Show where a client is sent, and why
     Explain(Explain),
     /// Show pools, azs, endpoints, zones and what failed to load
-    Status(Printed),
+    Status(Status),
     /// Have the running server load every file again; exits 1 if anything was refused
     Reload(Printed),
     /// Serve the configuration's zones with a small HTTP server for every az, to try it out
@@ -81,6 +85,22 @@ struct Explain {
 }
 
 #[derive(Debug, Args)]
+struct Status {
+    /// Wait until this is so: POOL/AZ=STATE, AZ=STATE in every pool, or ready; may be repeated
+    ///
+    /// STATE is up or down, by what probes say, or eligible or ineligible, by whether clients are
+    /// sent there. All that is waited for must be so at the same time.
+    #[arg(long, value_name = "CONDITION")]
+    wait: Vec<Condition>,
+    /// How long to wait
+    #[arg(long, value_name = "DURATION", default_value = "60s", requires = "wait")]
+    #[arg(value_parser = humantime::parse_duration)]
+    timeout: Duration,
+    #[command(flatten)]
+    printed: Printed,
+}
+
+#[derive(Debug, Args)]
 struct Demo {
     #[command(subcommand)]
     action: Option<DemoAction>,
@@ -118,7 +138,10 @@ pub fn main() -> ExitCode {
         Command::Run(config) => run::run(&config),
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
-        Command::Status(arguments) => status::status(&arguments),
+        Command::Status(Status { wait, printed, .. }) if wait.is_empty() => {
+            status::status(&printed)
+        }
+        Command::Status(Status { wait, timeout, printed }) => wait::wait(&printed, &wait, timeout),
         Command::Reload(arguments) => reload::reload(&arguments),
         Command::Demo(Demo { action: None, config }) => demo::serve(&config),
         Command::Demo(Demo { action: Some(DemoAction::Stop { az }), config }) => {

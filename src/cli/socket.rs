@@ -44,7 +44,7 @@ impl Config {
     }
 
     /// The control socket. It is found even while the configuration has errors.
-    fn socket(&self) -> Result<PathBuf, Failure> {
+    pub(super) fn socket(&self) -> Result<PathBuf, Failure> {
         let path = self.path()?;
         let socket = config::control_socket(&path, &environment())
             .map_err(|error| Failure::new(format!("can't read {}: {error}", path.display())))?;

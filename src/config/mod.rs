@@ -19,7 +19,7 @@ mod pool;
 mod reader;
 mod server;
 mod settings;
-mod suggestion;
+pub(crate) mod suggestion;
 mod topology;
 
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// `did you mean …?`, if a candidate is near enough to be what was meant.
-pub(super) fn did_you_mean<'c>(
+pub(crate) fn did_you_mean<'c>(
     text: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<String> {
@@ -24,7 +24,7 @@ pub(super) fn nearest<'c>(
 }
 
 /// `a, b and c`
-pub(super) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
     match items.split_last() {
         Some((last, [])) => last.clone(),

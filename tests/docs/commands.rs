@@ -49,6 +49,7 @@ fn every_field_of_the_api_is_documented_with_its_type() {
     assert_fields("### Explanation", &sample::explanation());
     assert_fields("### Reload", &sample::reload());
     assert_fields("### Check", &sample::checked());
+    assert_fields("### Wait", &sample::waited());
     assert_fields("### Diagnostic", &sample::record());
 }
 

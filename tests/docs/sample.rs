@@ -2,7 +2,7 @@
 
 use meridian::answer::Explanation;
 use meridian::answer::explain::{ExplainedAz, ExplainedPlace, ExplainedRule, Steering, Verdict};
-use meridian::cli::{Checked, Summary};
+use meridian::cli::{Awaited, Checked, Summary, Waited};
 use meridian::control::ReloadReport;
 use meridian::control::load::Counts;
 use meridian::control::status::{
@@ -132,6 +132,15 @@ pub(crate) fn checked() -> Checked {
     let loaded = Counts { zones: 1, azs: 2, pools: 3, endpoints: 4, databases: 5 };
     let summary = Summary { errors: 1, warnings: 2, loaded: Some(loaded) };
     Checked { summary, diagnostics: vec![record()] }
+}
+
+pub(crate) fn waited() -> Waited {
+    let condition = Awaited {
+        condition: "web/mumbai=up".into(),
+        met: false,
+        instead: Some("mumbai is down in app.example:web".into()),
+    };
+    Waited { met: false, seconds: 60.0, conditions: vec![condition] }
 }
 
 pub(crate) fn record() -> Record {

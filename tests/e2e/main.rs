@@ -27,3 +27,4 @@ mod start;
 mod stop;
 mod tcp;
 mod tls;
+mod wait;
