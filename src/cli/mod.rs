@@ -4,7 +4,9 @@
 mod check;
 mod daemon;
 mod demo;
+mod examples;
 mod explain;
+mod manual;
 mod output;
 mod reload;
 mod run;
@@ -18,11 +20,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
 use output::{Exit, Failure, Format};
 use wait::Condition;
 
 pub use check::{Checked, Summary};
+pub use manual::{Page, completions, pages};
 pub use wait::{Awaited, Waited};
 
 /// An authoritative DNS server that answers with the nearest healthy availability zone.
@@ -38,15 +42,32 @@ enum Command {
     /// Serve DNS until SIGTERM or SIGINT; SIGHUP reloads
     Run(Config),
     /// Load every file as `run` would and show all faults; exits 1 if there are errors
+    #[command(after_help = examples::CHECK)]
     Check(Printed),
     /// Show where a client is sent, and why
+    #[command(after_help = examples::EXPLAIN)]
     Explain(Explain),
-    /// Show pools, azs, endpoints, zones and what failed to load
+    /// Show pools, azs, endpoints, zones and what failed to load, or wait for what is not so yet
+    #[command(after_help = examples::STATUS)]
     Status(Status),
     /// Have the running server load every file again; exits 1 if anything was refused
+    #[command(after_help = examples::RELOAD)]
     Reload(Printed),
     /// Serve the configuration's zones with a small HTTP server for every az, to try it out
+    #[command(after_help = examples::DEMO)]
     Demo(Demo),
+    /// Print what makes a shell complete commands and options
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write a man page for each command
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// Where to; made if there is none
+        directory: PathBuf,
+    },
 }
 
 /// Where the configuration is.
@@ -150,6 +171,11 @@ pub fn main() -> ExitCode {
         Command::Demo(Demo { action: Some(DemoAction::Start { az }), config }) => {
             demo::switch(&config, &az, demo::Switch::Start)
         }
+        Command::Completions { shell } => {
+            output::print(completions(shell));
+            Ok(())
+        }
+        Command::Man { directory } => manual::write(&directory),
     };
     let Err(failure) = result else { return ExitCode::SUCCESS };
     let exit = failure.exit();

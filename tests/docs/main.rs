@@ -3,6 +3,7 @@
 
 mod commands;
 mod configuration;
+mod manual;
 mod metrics;
 mod pages;
 mod sample;

@@ -411,3 +411,16 @@ fn the_version_is_told() {
 fn explain(host: &Host, arguments: &[&str]) -> Ended {
     host.meridian(&[&["explain"], arguments].concat())
 }
+
+#[test]
+fn packages_get_man_pages_and_completions() {
+    let host = Host::new();
+    let told = host.meridian(&["man", "share/man1"]).success();
+    assert!(told.lines().any(|line| line == "share/man1/meridian-demo-stop.1"), "{told}");
+    let page = std::fs::read_to_string(host.path("share/man1/meridian-status.1")).unwrap();
+    assert!(page.starts_with(".ie") || page.starts_with(".TH meridian-status 1"), "{page}");
+    assert!(page.contains(".SH \"EXIT STATUS\""), "{page}");
+    assert!(host.meridian(&["completions", "bash"]).success().contains("_meridian()"));
+    let shown = host.meridian(&["man", "meridian.toml"]).failure(1);
+    assert!(shown.starts_with("meridian: can't write meridian.toml: "), "{shown}");
+}
