@@ -1,9 +1,11 @@
 //! The state directory: what a restart starts from.
 //!
-//! One value, as JSON, replaced as a whole: a crash or a power cut leaves the old one or the new
-//! one. It is a memory and not a source of truth, so nothing here is fatal to serving: what can't
-//! be read is put aside, and what can't be written is the caller's to log. It does not know what it
-//! holds.
+//! A value in a file, as JSON, is replaced as a whole: a crash or a power cut leaves the old one or
+//! the new one. It is a memory and not a source of truth, so nothing here is fatal to serving: what
+//! can't be read is put aside, and what can't be written is the caller's to log. It does not know
+//! what it holds. Health is here; overrides, which must not be lost, are in `ledger`.
+
+mod ledger;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -47,27 +49,43 @@ impl Store {
     /// The value that was last saved, if any. One that can't be understood is moved aside, with a
     /// warning, and counts as none.
     pub fn load<T: DeserializeOwned>(&self) -> Result<Option<T>, StoreError> {
-        let path = self.directory.join(STATE);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(Operation::Read, &path)(error)),
-        };
-        let error = match serde_json::from_slice(&text) {
-            Ok(value) => return Ok(Some(value)),
-            Err(error) => error,
-        };
-        let aside = self.directory.join(CORRUPT);
-        fs::rename(&path, &aside).map_err(failed(Operation::Rename, &path))?;
-        let (path, aside) = (path.display(), aside.display());
-        warn!(%path, %aside, %error, "can't understand {path}, moved to {aside}: {error}");
-        Ok(None)
+        match self.find(&STATE)? {
+            Found::Nothing => Ok(None),
+            Found::Value(value) => Ok(Some(value)),
+            Found::Damaged { path, aside, error } => {
+                let (path, aside) = (path.display(), aside.display());
+                warn!(%path, %aside, %error, "can't understand {path}, moved to {aside}: {error}");
+                Ok(None)
+            }
+        }
     }
 
     /// Replaces the value, and returns once it is on the disk. Waits for the disk: not for a task
     /// that others wait for.
     pub fn save<T: Serialize>(&self, value: &T) -> Result<(), StoreError> {
-        let (path, new) = (self.directory.join(STATE), self.directory.join(NEW));
+        self.prepare(&STATE, value)?;
+        self.commit(&STATE)
+    }
+
+    fn find<T: DeserializeOwned>(&self, document: &Document) -> Result<Found<T>, StoreError> {
+        let path = self.directory.join(document.name);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+            Err(error) => return Err(failed(Operation::Read, &path)(error)),
+        };
+        let error = match serde_json::from_slice(&text) {
+            Ok(value) => return Ok(Found::Value(value)),
+            Err(error) => error,
+        };
+        let aside = self.directory.join(document.aside);
+        fs::rename(&path, &aside).map_err(failed(Operation::Rename, &path))?;
+        Ok(Found::Damaged { path, aside, error })
+    }
+
+    /// Writes what is to take the document's place beside it.
+    fn prepare<T: Serialize>(&self, document: &Document, value: &T) -> Result<(), StoreError> {
+        let new = self.directory.join(document.new);
         let mut text = serde_json::to_vec_pretty(value)
             .map_err(|error| failed(Operation::Write, &new)(io::Error::other(error)))?;
         text.push(b'\n');
@@ -76,12 +94,39 @@ impl Store {
             file.write_all(&text)?;
             file.sync_all()
         };
-        write().map_err(failed(Operation::Write, &new))?;
+        write().map_err(failed(Operation::Write, &new))
+    }
+
+    /// Puts what was prepared in its place.
+    fn commit(&self, document: &Document) -> Result<(), StoreError> {
+        let [path, new] = [document.name, document.new].map(|name| self.directory.join(name));
         fs::rename(&new, &path).map_err(failed(Operation::Rename, &new))?;
         File::open(&self.directory)
             .and_then(|directory| directory.sync_all())
             .map_err(failed(Operation::Write, &self.directory))
     }
+}
+
+/// A value in a file.
+struct Document {
+    name: &'static str,
+    /// While it is written.
+    new: &'static str,
+    /// Where it goes if it can't be understood.
+    aside: &'static str,
+}
+
+/// What a document's file holds.
+enum Found<T> {
+    /// There is none.
+    Nothing,
+    Value(T),
+    /// It could not be understood, and is elsewhere now.
+    Damaged {
+        path: PathBuf,
+        aside: PathBuf,
+        error: serde_json::Error,
+    },
 }
 
 /// Why the state directory could not be used.
@@ -141,9 +186,8 @@ fn held(directory: &Path, lock: &mut File) -> StoreError {
     StoreError::Held { directory: directory.to_owned(), holder }
 }
 
-const STATE: &str = "state.json";
-const NEW: &str = "state.json.new";
-const CORRUPT: &str = "state.json.corrupt";
+const STATE: Document =
+    Document { name: "state.json", new: "state.json.new", aside: "state.json.corrupt" };
 const LOCK: &str = "lock";
 
 #[cfg(test)]
@@ -202,9 +246,9 @@ mod tests {
     fn a_damaged_value_is_moved_aside_and_counts_as_none() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
-        fs::write(directory.path().join(STATE), b"{\"key\": 1").unwrap();
+        fs::write(directory.path().join(STATE.name), b"{\"key\": 1").unwrap();
         assert_eq!(store.load::<Value>().unwrap(), None);
-        let aside = fs::read(directory.path().join(CORRUPT)).unwrap();
+        let aside = fs::read(directory.path().join(STATE.aside)).unwrap();
         assert_eq!(aside, b"{\"key\": 1");
         assert_eq!(names(directory.path()), ["lock", "state.json.corrupt"]);
     }
@@ -214,7 +258,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
         store.save(&value(1)).unwrap();
-        fs::write(directory.path().join(NEW), b"{\"ke").unwrap();
+        fs::write(directory.path().join(STATE.new), b"{\"ke").unwrap();
         assert_eq!(store.load().unwrap(), Some(value(1)));
         store.save(&value(2)).unwrap();
         assert_eq!(store.load().unwrap(), Some(value(2)));
@@ -225,7 +269,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
         store.save(&value(1)).unwrap();
-        symlink("/dev/full", directory.path().join(NEW)).unwrap();
+        symlink("/dev/full", directory.path().join(STATE.new)).unwrap();
         let error = store.save(&value(2)).unwrap_err();
         let StoreError::Failed { operation: Operation::Write, source, .. } = error else {
             panic!("{error}");
