@@ -9,8 +9,8 @@ use divan::{Bencher, black_box};
 use meridian::health::{Cause, Check, CheckKind, MonitorSpec, Outcome, Thresholds, Verdict};
 use meridian::id::{Id, IdVec};
 use meridian::route::{
-    AllDown, Az, AzId, Director, Effects, Endpoint, Event, FamilyDown, MinUp, Policy, Pool, PoolAz,
-    Preferences, Routing, Saved, Topology, ViewId, ViewSpec,
+    AllDown, Az, AzId, Director, Effects, Endpoint, Event, FamilyDown, MinUp, Overrides, Policy,
+    Pool, PoolAz, Preferences, Routing, Saved, Topology, ViewId, ViewSpec,
 };
 use meridian::time::{Monotonic, Now, Wall};
 
@@ -73,7 +73,8 @@ fn up(routing: &Routing) -> (Director, Now) {
     let now = Now { mono: Monotonic::START, wall: Wall::from_epoch(Duration::from_secs(1)) };
     let wait = Duration::from_secs(3);
     let monitors = routing.topology.monitors.len();
-    let (mut director, _) = Director::start(routing.clone(), &Saved::default(), 1, wait, now);
+    let (mut director, _) =
+        Director::start(routing.clone(), &Saved::default(), Overrides::default(), 1, wait, now);
     let later = Now { mono: now.mono + Duration::from_secs(60), ..now };
     for monitor in 0..monitors {
         let outcome = outcome(monitor, Verdict::Success);

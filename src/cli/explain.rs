@@ -11,7 +11,7 @@ use crate::answer::{self, Explanation, Generation, Question};
 use crate::control::load::{self, Occasion};
 use crate::health::Outcome;
 use crate::health::Verdict::Success;
-use crate::route::{Director, Event, Routing, RoutingTable, Saved};
+use crate::route::{Director, Event, Overrides, Routing, RoutingTable, Saved};
 use crate::time::Now;
 
 use super::output::Failure;
@@ -47,7 +47,8 @@ pub(super) fn explain(arguments: &Explain) -> Result<(), Failure> {
 fn all_up(routing: &Routing) -> Arc<RoutingTable> {
     let now = Now::default();
     let wait = Duration::ZERO;
-    let (mut director, started) = Director::start(routing.clone(), &Saved::default(), 0, wait, now);
+    let (mut director, started) =
+        Director::start(routing.clone(), &Saved::default(), Overrides::default(), 0, wait, now);
     for (monitor, spec) in routing.topology.monitors.iter() {
         let outcome = Outcome { monitor, duration: Duration::ZERO, verdict: Success };
         for _ in 0..spec.check.thresholds.rise {

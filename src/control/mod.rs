@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::config::Environment;
 use crate::diag::{Record, Style};
 use crate::probe::{Driver, Observed, Prober};
-use crate::route::{Director, Effects, Eligibility, Event, Saved, Transition};
+use crate::route::{Director, Effects, Eligibility, Event, Overrides, Saved, Transition};
 use crate::serve::Shared;
 use crate::store::Store;
 use crate::time::{Monotonic, Now};
@@ -125,7 +125,8 @@ impl Control {
         let saver = store.map(Saver::spawn).transpose()?;
         let seed = now.wall.since_epoch().as_nanos() as u64;
         let wait = loaded.settings().startup_wait;
-        let (director, effects) = Director::start(loaded.routing.clone(), &saved, seed, wait, now);
+        let (director, effects) =
+            Director::start(loaded.routing.clone(), &saved, Overrides::default(), seed, wait, now);
         let snapshot = loaded.snapshot(Generation(1), director.routes());
         let shared: Shared = Arc::new(ArcSwap::from_pointee(snapshot));
         let (observe, observed) = mpsc::channel(QUEUE);
@@ -239,7 +240,8 @@ impl Control {
     }
 
     fn carry_out(&mut self, effects: Effects, now: Now) {
-        let Effects { epoch: _, probes, routes, transitions, wake, save, ready } = effects;
+        let Effects { epoch: _, probes, routes, transitions, overrides: _, wake, save, ready } =
+            effects;
         self.wake = wake;
         if let Some(routes) = routes {
             let current = self.shared.load();

@@ -19,8 +19,8 @@ use super::publication::Publication;
 use super::saved::SavedMonitor;
 use super::table::Rows;
 use super::{
-    AzState, Effects, Eligibility, Event, Pool, PoolAz, PoolId, ProbeAt, Reason, Routing,
-    RoutingTable, Saved, Topology, Transition,
+    AzState, Effects, Eligibility, Event, Overrides, Pool, PoolAz, PoolId, ProbeAt, Reason,
+    Routing, RoutingTable, Saved, Topology, Transition,
 };
 use crate::health::schedule::mix;
 use crate::health::{HealthState, Monitor, MonitorId, Outcome, Schedule, Verdict};
@@ -39,6 +39,7 @@ pub struct Director {
     pub(super) holds: BTreeSet<(Monotonic, PoolAzIndex)>,
     pub(super) rows: Rows,
     pub(super) publication: Publication,
+    pub(super) overrides: Overrides,
     seed: u64,
     start: Start,
     saved_at: Monotonic,
@@ -62,11 +63,14 @@ enum Trigger<'a> {
 }
 
 impl Director {
-    /// Starts from what was saved before a restart, if it is fresh. `seed` spreads probes and
-    /// should differ between servers. Every monitor's first probe is among the effects.
+    /// Starts from the health that was saved before a restart, if it is fresh, and from the
+    /// overrides that were in force, unless their end has passed: those are among the effects.
+    /// `seed` spreads probes and should differ between servers. Every monitor's first probe is among
+    /// the effects too.
     pub fn start(
         routing: Routing,
         saved: &Saved,
+        overrides: Overrides,
         seed: u64,
         startup_wait: Duration,
         now: Now,
@@ -82,6 +86,7 @@ impl Director {
             holds: BTreeSet::new(),
             rows: Rows::default(),
             publication: Publication::new(IdVec::new()),
+            overrides,
             seed,
             start: Start::Waiting { until: now.mono + startup_wait },
             saved_at: now.mono,
@@ -110,6 +115,7 @@ impl Director {
         director.publication = Publication::new(director.all_routes());
 
         let mut effects = Effects::none(director.epoch);
+        director.expire(now, &mut effects);
         effects.probes = director.pending_probes();
         effects.routes = Some(director.routes());
         director.finish(&mut effects, now);
@@ -126,7 +132,10 @@ impl Director {
             }
             Event::Outcome { .. } | Event::Clock => {}
             Event::Replace(routing) => self.replace(routing, now, &mut effects),
+            Event::Override(order) => self.give(order, &mut effects),
+            Event::Clear(targets) => self.clear(&targets, &mut effects),
         }
+        self.expire(now, &mut effects);
         while let Some(&(until, index)) = self.holds.first()
             && until <= now.mono
         {
@@ -343,6 +352,7 @@ impl Director {
             start_ends,
             hold_ends,
             self.publication.due(),
+            self.overrides_due(now),
             (!self.watches.is_empty()).then_some(self.saved_at + SAVE_EVERY),
         ];
         effects.wake = deadlines.into_iter().flatten().min();

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Preferences, RoutingTable, Topology, Transition, ViewId};
+use super::{
+    Override, OverrideChange, Preferences, RoutingTable, Target, Topology, Transition, ViewId,
+};
 use crate::health::{MonitorId, Outcome};
 use crate::id::IdVec;
 use crate::time::Monotonic;
@@ -31,6 +33,10 @@ pub enum Event {
     Clock,
     /// Files or databases changed.
     Replace(Routing),
+    /// An operator gave an override, and takes what comes of it.
+    Override(Override),
+    /// An operator ended the override that was given for these targets; nothing if there is none.
+    Clear(Vec<Target>),
 }
 
 /// What is to be done about it.
@@ -46,6 +52,9 @@ pub struct Effects {
     pub routes: Option<Arc<RoutingTable>>,
     /// The azs that became eligible or not.
     pub transitions: Vec<Transition>,
+    /// The overrides that were given or ended: [`overrides`](super::Director::overrides) differs from
+    /// what was last written down.
+    pub overrides: Vec<OverrideChange>,
     /// When to come back with [`Event::Clock`]; in place of any earlier wake.
     pub wake: Option<Monotonic>,
     /// Whether [`saved`](super::Director::saved) differs from what was last saved, or that grows
@@ -72,6 +81,7 @@ impl Effects {
             probes: Vec::new(),
             routes: None,
             transitions: Vec::new(),
+            overrides: Vec::new(),
             wake: None,
             save: false,
             ready: false,

@@ -13,8 +13,8 @@ use proptest::{bool, collection, option};
 use super::status::{AzStatus, PoolStatus, ShownAzState, Status};
 use super::{
     AllDown, Az, AzId, Choice, Director, Effects, Eligibility, Endpoint, Event, Family, FamilyDown,
-    MinUp, Policy, Pool, PoolAz, Preferences, ProbeAt, Routing, RoutingTable, Saved, Tier,
-    Topology, ViewId, ViewSpec,
+    MinUp, Overrides, Policy, Pool, PoolAz, Preferences, ProbeAt, Routing, RoutingTable, Saved,
+    Tier, Topology, ViewId, ViewSpec,
 };
 use crate::health::{
     Cause, Check, CheckKind, HealthState, MonitorId, MonitorSpec, Outcome, Thresholds, Verdict,
@@ -207,7 +207,7 @@ proptest! {
         let saved = world.director.saved(world.now);
         let topology = Arc::clone(&world.director.routing.topology);
         let now = Now { mono: Monotonic::from_start(Duration::from_secs(7)), ..world.now };
-        let (restarted, effects) = Director::start(routing(topology), &saved, 1, WAIT, now);
+        let (restarted, effects) = Director::start(routing(topology), &saved, Overrides::default(), 1, WAIT, now);
         assert!(effects.ready);
         let (before, after) = (world.status(), restarted.status(now));
         assert_eq!(states(&after), states(&before));
@@ -242,7 +242,8 @@ impl World {
         let wall = Wall::from_epoch(Duration::from_secs(1_700_000_000));
         let now = Now { mono: Monotonic::START, wall };
         let routing = routing(Arc::new(topology.clone()));
-        let (director, effects) = Director::start(routing, &Saved::default(), 0, WAIT, now);
+        let (director, effects) =
+            Director::start(routing, &Saved::default(), Overrides::default(), 0, WAIT, now);
         let mut world = Self { director, pending: BTreeMap::new(), epoch: 0, now };
         world.take_in(&effects);
         world

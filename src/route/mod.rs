@@ -7,6 +7,8 @@ pub mod eligibility;
 pub mod event;
 #[cfg(test)]
 mod laws;
+mod operator;
+pub mod overrides;
 pub mod policy;
 mod pool_health;
 pub mod preference;
@@ -16,17 +18,22 @@ mod routes;
 pub mod saved;
 pub mod status;
 pub mod table;
+pub mod target;
 pub mod topology;
 pub mod transition;
 
 pub use director::Director;
 pub use eligibility::AzState;
 pub use event::{Effects, Event, ProbeAt, Routing};
+pub use overrides::{
+    LastAzs, NotOverridden, Override, OverrideChange, OverrideKind, Overrides, Refusal,
+};
 pub use policy::Order;
 pub use preference::Preferences;
 pub use saved::Saved;
-pub use status::{AzStatus, EndpointStatus, ShownAzState, Status};
+pub use status::{AzStatus, EndpointStatus, ShownAzState, ShownOverride, Status};
 pub use table::{AzRoute, Choice, PoolRoutes, RoutingTable, Row, Tier};
+pub use target::{Target, TargetError};
 pub use topology::{
     AllDown, Az, AzId, ClientSet, Endpoint, Family, FamilyDown, MinUp, Policy, Pool, PoolAz,
     PoolId, Rule, Topology, ViewId, ViewSpec,

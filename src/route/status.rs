@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::eligibility::Counted;
 use super::pool_health::counted;
-use super::{AzState, Director};
+use super::{AzState, Director, OverrideKind};
 use crate::health::{HealthState, MonitorId, Setback};
 use crate::time::{Now, Wall};
 
@@ -33,9 +33,14 @@ pub struct PoolStatus {
 pub struct AzStatus {
     /// The name.
     pub name: String,
-    /// Whether it may be given to clients, and why not.
+    /// Whether it may be given to clients.
+    pub eligible: bool,
+    /// What is measured, whatever is ordered.
     #[serde(flatten)]
     pub state: ShownAzState,
+    /// The strongest override of the az, here or in every pool.
+    #[serde(rename = "override")]
+    pub overridden: Option<ShownOverride>,
     /// In the order of the file.
     pub endpoints: Vec<EndpointStatus>,
 }
@@ -43,7 +48,7 @@ pub struct AzStatus {
 impl AzStatus {
     /// Whether it may be given to clients.
     pub fn is_eligible(&self) -> bool {
-        self.state == ShownAzState::Eligible
+        self.eligible
     }
 }
 
@@ -71,10 +76,31 @@ pub enum ShownAzState {
 pub struct EndpointStatus {
     /// The address that is given to clients.
     pub address: IpAddr,
-    /// Whether it counts as up: one that is unknown does, unless a reload added it.
+    /// Whether it counts as up: one that is unknown does, unless a reload added it. An override of
+    /// it decides, or a force-up of its az.
     pub counts_as_up: bool,
+    /// The strongest override of it alone.
+    #[serde(rename = "override")]
+    pub overridden: Option<ShownOverride>,
     /// What its probes say; `None` in a pool without a check.
     pub monitor: Option<MonitorStatus>,
+}
+
+/// An override, beside what it overrides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownOverride {
+    /// What is ordered.
+    pub kind: OverrideKind,
+    /// The target as the operator wrote it.
+    pub given: String,
+    /// Why.
+    pub reason: String,
+    /// Who gave it.
+    pub by: String,
+    /// When.
+    pub given_at: Wall,
+    /// When it ends.
+    pub until: Wall,
 }
 
 /// What the probes of an endpoint say.
@@ -117,7 +143,9 @@ impl Director {
                 .zip(&self.pools[id].azs)
                 .map(|(az, health)| AzStatus {
                     name: topology.azs[az.az].name.clone(),
+                    eligible: health.state.is_eligible(),
                     state: shown_state(health.state, now),
+                    overridden: None,
                     endpoints: az
                         .endpoints
                         .iter()
@@ -125,6 +153,7 @@ impl Director {
                         .map(|(endpoint, counted)| EndpointStatus {
                             address: endpoint.address,
                             counts_as_up: counted == Counted::Up,
+                            overridden: None,
                             monitor: endpoint.monitor.map(|id| self.monitor_status(id, now)),
                         })
                         .collect(),

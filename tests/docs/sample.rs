@@ -11,7 +11,7 @@ use meridian::control::status::{
 use meridian::diag::{Position, Record, Related};
 use meridian::health::HealthState;
 use meridian::route::status::{MonitorStatus, PoolStatus, ShownSetback};
-use meridian::route::{self, AzStatus, EndpointStatus, ShownAzState};
+use meridian::route::{self, AzStatus, EndpointStatus, OverrideKind, ShownAzState, ShownOverride};
 use meridian::span::Severity;
 use meridian::time::Wall;
 
@@ -27,14 +27,27 @@ pub(crate) fn status() -> Status {
         could_not_probe: setback(),
         next_probe: at,
     };
+    let order = || {
+        Some(ShownOverride {
+            kind: OverrideKind::Drain,
+            given: "web/*".into(),
+            reason: "deploy 42".into(),
+            by: "uid 1000 (alice)".into(),
+            given_at: at,
+            until: at,
+        })
+    };
     let endpoint = EndpointStatus {
         address: [203, 0, 113, 10].into(),
         counts_as_up: false,
+        overridden: order(),
         monitor: Some(monitor),
     };
     let az = AzStatus {
         name: "mumbai".into(),
+        eligible: false,
         state: ShownAzState::Held { until: at },
+        overridden: order(),
         endpoints: vec![endpoint],
     };
     let pool = PoolStatus { name: "app.example:web".into(), azs: vec![az] };

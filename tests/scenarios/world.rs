@@ -11,7 +11,7 @@ use meridian::health::check::{Check, CheckKind};
 use meridian::health::{Cause, MonitorId, MonitorSpec, Outcome, Verdict};
 use meridian::route::status::Status;
 use meridian::route::{
-    Az, Director, Effects, Endpoint, Event, Policy, Pool, PoolAz, Preferences, Routing,
+    Az, Director, Effects, Endpoint, Event, Overrides, Policy, Pool, PoolAz, Preferences, Routing,
     RoutingTable, Saved, Topology, Transition, ViewSpec,
 };
 use meridian::time::{Monotonic, Now, Wall};
@@ -141,8 +141,14 @@ impl World<'_> {
     fn start(&mut self) {
         let routing = routing(self.story, &self.setting);
         let now = Now { mono: Monotonic::START, wall: wall(self.time) };
-        let (director, effects) =
-            Director::start(routing.clone(), &self.disk, self.seed, self.story.startup_wait, now);
+        let (director, effects) = Director::start(
+            routing.clone(),
+            &self.disk,
+            Overrides::default(),
+            self.seed,
+            self.story.startup_wait,
+            now,
+        );
         self.process = Some(Process {
             director,
             began: self.time,

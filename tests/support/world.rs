@@ -11,7 +11,7 @@ use meridian::config::Environment;
 use meridian::control::load::{Loaded, Occasion, load};
 use meridian::diag::Style;
 use meridian::health::{Cause, MonitorId, Outcome, Verdict};
-use meridian::route::{Director, Effects, Event, PoolId, Saved};
+use meridian::route::{Director, Effects, Event, Overrides, PoolId, Saved};
 use meridian::time::{Now, Wall};
 use tempfile::TempDir;
 
@@ -48,8 +48,14 @@ impl World {
         let loaded = load(&config, &Environment::default(), None, Occasion::Asked);
         let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.render(Style::Plain)));
         let now = Now::default();
-        let (director, effects) =
-            Director::start(loaded.routing.clone(), &Saved::default(), 1, Duration::ZERO, now);
+        let (director, effects) = Director::start(
+            loaded.routing.clone(),
+            &Saved::default(),
+            Overrides::default(),
+            1,
+            Duration::ZERO,
+            now,
+        );
         Self { loaded, director, epoch: effects.epoch, now, _directory: directory }
     }
 

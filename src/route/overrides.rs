@@ -1,0 +1,169 @@
+//! What operators say of azs and endpoints: orders that stand beside what is measured, each with
+//! a reason and an end.
+//!
+//! Who gives one expands its target ([`Director::expand`]), has the outcome judged
+//! ([`Director::consider`]), writes the new list down ([`Overrides`] is plain data) and then tells the
+//! director ([`Event::Override`](super::Event::Override)), which can't refuse any more. What the
+//! orders make of an az is decided in [`super::standing`].
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Target;
+use crate::time::Wall;
+
+/// What an operator says of a target. The later beats the earlier where several meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OverrideKind {
+    /// It counts as up, and no hold is waited for.
+    ForceUp,
+    /// It gets no clients, unless a pool has nothing else to give and fails open.
+    Drain,
+    /// It gets no clients, whatever happens.
+    ForceDown,
+}
+
+/// One order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// What is ordered.
+    pub kind: OverrideKind,
+    /// The target as the operator wrote it.
+    pub given: String,
+    /// What that came to when it was given, as [`Director::expand`](super::Director::expand) returns
+    /// it. One that the files lose is waited for.
+    pub targets: Vec<Target>,
+    /// Why, in the operator's words.
+    pub reason: String,
+    /// Who gave it, as in `uid 1000 (alice)`.
+    pub by: String,
+    /// When.
+    pub given_at: Wall,
+    /// When it ends, by the wall clock.
+    pub until: Wall,
+}
+
+/// The orders in force, in the order in which they were given; at most one for the same targets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Overrides(Vec<Override>);
+
+/// How the orders in force changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OverrideChange {
+    /// It was given.
+    Given(Override),
+    /// Another one was given for the same targets, which follows.
+    Replaced(Override),
+    /// It was cleared before its end.
+    Cleared(Override),
+    /// It came to its end.
+    Expired(Override),
+}
+
+/// Why an override is refused: it would leave pools without any eligible az.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no az would be left eligible: {}", Listed(.0))]
+pub struct Refusal(pub Vec<LastAzs>);
+
+/// The last eligible azs of a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastAzs {
+    /// The pool's full name.
+    pub pool: String,
+    /// The azs that are eligible now and would not be.
+    pub azs: Vec<String>,
+}
+
+/// Why nothing can be cleared: no override was given for the target.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no override of {given:?}{}", Within(.within))]
+pub struct NotOverridden {
+    /// The target as the operator wrote it.
+    pub given: String,
+    /// The overrides, as they were given, that cover the target among others.
+    pub within: Vec<String>,
+}
+
+impl Overrides {
+    /// The orders in force.
+    pub fn iter(&self) -> std::slice::Iter<'_, Override> {
+        self.0.iter()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds `order`. Returns the one that it replaces: that for the same targets.
+    pub fn give(&mut self, order: Override) -> Option<Override> {
+        let replaced = self.clear(&order.targets);
+        self.0.push(order);
+        replaced
+    }
+
+    /// Removes the one for these targets.
+    pub fn clear(&mut self, targets: &[Target]) -> Option<Override> {
+        let position = self.0.iter().position(|order| order.targets == targets)?;
+        Some(self.0.remove(position))
+    }
+
+    /// Removes those whose end has come.
+    pub fn expire(&mut self, now: Wall) -> Vec<Override> {
+        self.0.extract_if(.., |order| order.until <= now).collect()
+    }
+
+    /// The next end.
+    pub(super) fn next_end(&self) -> Option<Wall> {
+        self.0.iter().map(|order| order.until).min()
+    }
+}
+
+impl fmt::Display for OverrideKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ForceUp => "force-up",
+            Self::Drain => "drain",
+            Self::ForceDown => "force-down",
+        })
+    }
+}
+
+impl OverrideKind {
+    /// What a target is while it lasts.
+    pub fn participle(self) -> &'static str {
+        match self {
+            Self::ForceUp => "forced up",
+            Self::Drain => "drained",
+            Self::ForceDown => "forced down",
+        }
+    }
+}
+
+struct Listed<'a>(&'a [LastAzs]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, LastAzs { pool, azs }) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            let are = if azs.len() == 1 { "is" } else { "are" };
+            write!(f, "{separator}{} {are} the last of {pool}", azs.join(" and "))?;
+        }
+        Ok(())
+    }
+}
+
+struct Within<'a>(&'a [String]);
+
+impl fmt::Display for Within<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, given) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "; it is part of" } else { " and" };
+            write!(f, "{separator} {given:?}")?;
+        }
+        Ok(())
+    }
+}
