@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One file of a load, by its position in the load's list of sources.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// One file as a load read it: another text is another id, in all loads of a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u32);
 
 /// A range of bytes in one file. `start == end` is a point between two bytes.

@@ -10,7 +10,7 @@ use meridian::answer::{Generation, Question, Snapshot, explain};
 use meridian::config::Environment;
 use meridian::control::load::{Loaded, Occasion, Report, load};
 use meridian::diag::Style;
-use meridian::route::{Director, Saved};
+use meridian::route::{Director, Overrides, Saved};
 use meridian::time::Now;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -101,7 +101,9 @@ fn bytes(fixture: &str) -> Vec<u8> {
 
 fn snapshot(loaded: &Loaded) -> Snapshot {
     let (saved, now) = (Saved::default(), Now::default());
-    let director = Director::start(loaded.routing.clone(), &saved, 1, Duration::ZERO, now).0;
+    let overrides = Overrides::default();
+    let routing = loaded.routing.clone();
+    let director = Director::start(routing, &saved, overrides, 1, Duration::ZERO, now).0;
     loaded.snapshot(Generation(1), director.routes())
 }
 

@@ -35,7 +35,7 @@ fn every_fault_is_shown_with_its_place_and_remedy() {
 
 #[test]
 fn every_code_has_a_case() {
-    let rare = [Code::TooManyAzs, Code::KeptAz];
+    let rare = [Code::TooManyAzs, Code::KeptAz, Code::KeptShared];
     // Found after these files are read: tests/e2e/ has them.
     let later = [
         Code::BadDatabase,
@@ -478,6 +478,93 @@ www = "web"
 type = "https"
 host = "www.app.example"
 ca = ".authorities.pem"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+            ),
+        ],
+    ),
+    (
+        Code::GivenTwice,
+        &[
+            (
+                "meridian.toml",
+                r#"
+include = ["fleet.toml"]
+
+[server]
+ecs = false
+
+[az.mumbai]
+location = [19.08, 72.88]
+"#,
+            ),
+            (
+                "fleet.toml",
+                r#"
+[server]
+ecs = true
+udp_payload = 1400
+
+[az.mumbai]
+country = "IN"
+
+[az.singapore]
+location = [1.35, 103.82]
+"#,
+            ),
+        ],
+    ),
+    (
+        Code::IncludeChain,
+        &[
+            ("meridian.toml", concat!("include = [\"azs.toml\"]\n", "server.ecs = false\n")),
+            (
+                "azs.toml",
+                r#"
+include = ["meridian.toml"]
+
+[az.mumbai]
+location = [19.08, 72.88]
+
+[az.singapore]
+location = [1.35, 103.82]
+"#,
+            ),
+        ],
+    ),
+    (
+        Code::SharedName,
+        &[
+            (
+                "meridian.toml",
+                r#"
+[az.mumbai]
+location = [19.08, 72.88]
+
+[az.singapore]
+location = [1.35, 103.82]
+
+[check.web]
+type = "http"
+
+[pool.shop]
+check = "web"
+endpoints.mumbai = ["203.0.113.30"]
+"#,
+            ),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+www = "web"
+shop = "shop"
+
+[check.web]
+type = "http"
 
 [pool.web]
 check = "web"

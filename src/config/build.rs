@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Code;
-use super::load::{Load, ZoneContent};
-use super::policy::PolicyFile;
+use super::load::{Load, Memory, ZoneContent};
+use super::policy::{PolicyFile, unmet_azs};
 use super::server::{AzEntry, ServerFile};
 use super::settings::Settings;
+use super::shared::{Scope, Shared};
 use super::topology::{origin_text, topology};
 use crate::diag::Diagnostic;
 use crate::route::{PoolId, Topology};
@@ -23,8 +24,28 @@ pub struct Config {
     pub topology: Arc<Topology>,
     /// Every zone that there are files for, in canonical order.
     pub zones: Vec<ConfiguredZone>,
-    /// The azs of `topology` as the files give them, for zones that the next load keeps.
+    /// What `topology` has of `meridian.toml`, for zones that the next load keeps.
+    ground: Ground,
+    memory: Arc<Memory>,
+}
+
+/// What `meridian.toml` has for all zones, and zones that are kept need of an earlier one.
+#[derive(Clone)]
+struct Ground {
     azs: BTreeMap<String, AzEntry>,
+    shared: Shared,
+}
+
+impl Config {
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The zone of this name.
+    pub fn zone(&self, origin: &Name) -> Option<&ConfiguredZone> {
+        let position = self.zones.binary_search_by(|zone| zone.origin.cmp(origin));
+        position.ok().and_then(|position| self.zones.get(position))
+    }
 }
 
 /// One zone of a [`Config`].
@@ -58,33 +79,34 @@ impl Load {
     /// served now: a zone whose files are at fault stays as it is there, with its pools; a zone
     /// without files goes. `None` if `meridian.toml` is at fault: then all stays as it is.
     pub fn build(&self, last: Option<&Config>) -> (Option<Config>, Vec<Diagnostic>) {
-        let Some(ServerFile { settings, azs, .. }) = &self.server else { return (None, vec![]) };
+        let Some(ServerFile { settings, azs, shared, .. }) = &self.server else {
+            return (None, vec![]);
+        };
         let zones: Vec<_> = self
             .zones
             .iter()
             .map(|zone| {
                 let content = zone.content.clone();
                 let is_kept = content.is_none();
-                let last =
-                    last.and_then(|last| last.zones.iter().find(|z| z.origin == zone.origin));
-                let content = content.or_else(|| last?.content.clone());
+                let content = content.or_else(|| last?.zone(&zone.origin)?.content.clone());
                 let is_kept = is_kept && content.is_some();
                 ConfiguredZone { origin: zone.origin.clone(), pools: vec![], is_kept, content }
             })
             .collect();
 
-        let mut azs = azs.clone();
+        let mut ground = Ground { azs: azs.clone(), shared: shared.clone() };
         let mut faults = vec![];
         if let Some(last) = last {
             let kept = zones.iter().filter(|zone| zone.is_kept);
             for content in kept.filter_map(|zone| zone.content.as_ref()) {
-                keep_azs(&content.policy, &last.azs, &mut azs, &mut faults);
+                ground.keep(&content.policy, &last.ground, &mut faults);
             }
         }
-        match combine(zones, &azs) {
+        match combine(zones, &ground) {
             Ok((topology, zones)) => {
                 let (settings, topology) = (settings.clone(), Arc::new(topology));
-                (Some(Config { settings, topology, zones, azs }), faults)
+                let memory = Arc::clone(&self.memory);
+                (Some(Config { settings, topology, zones, ground, memory }), faults)
             }
             Err(errors) => {
                 faults.extend(errors);
@@ -96,11 +118,11 @@ impl Load {
 
 fn combine(
     mut zones: Vec<ConfiguredZone>,
-    azs: &BTreeMap<String, AzEntry>,
+    ground: &Ground,
 ) -> Result<(Topology, Vec<ConfiguredZone>), Vec<Diagnostic>> {
     let contents = zones.iter().filter_map(|zone| zone.content.as_ref());
     let policies: Vec<_> = contents.map(|content| &*content.policy).collect();
-    let (topology, pools) = topology(azs, &policies)?;
+    let (topology, pools) = topology(&ground.azs, &ground.shared, &policies)?;
     let whole = zones.iter_mut().filter(|zone| zone.content.is_some());
     for (zone, pools) in whole.zip(pools) {
         zone.pools = pools;
@@ -108,28 +130,59 @@ fn combine(
     Ok((topology, zones))
 }
 
-/// Gives `azs` what the policy of a kept zone needs and the new `meridian.toml` lacks.
-fn keep_azs(
-    policy: &PolicyFile,
-    last: &BTreeMap<String, AzEntry>,
-    azs: &mut BTreeMap<String, AzEntry>,
-    faults: &mut Vec<Diagnostic>,
-) {
-    let names = policy.unmet_azs(azs).into_iter().map(|(_, name)| &name.value);
-    for name in names.collect::<BTreeSet<_>>() {
-        let Some(old) = last.get(name) else { continue };
+impl Ground {
+    /// Takes over from `last` what the policy of a kept zone needs and the new `meridian.toml`
+    /// lacks: pools, their checks, and the azs of both.
+    fn keep(&mut self, policy: &PolicyFile, last: &Self, faults: &mut Vec<Diagnostic>) {
         let zone = origin_text(&policy.origin);
-        let message = match azs.get_mut(name) {
-            Some(az) => {
-                az.az.location = old.az.location;
-                format!("zone {zone} is kept as it was, so az `{name}` keeps its location")
-            }
-            None => {
-                azs.insert(name.clone(), old.clone());
-                format!("zone {zone} is kept as it was, so az `{name}` stays")
-            }
+        let mut report = |code: Code, kept: String| {
+            let message = format!("zone {zone} is kept as it was, so {kept}");
+            faults.push(code.fault(message).remedy("mend the zone's files and reload"));
         };
-        faults.push(Code::KeptAz.fault(message).remedy("mend the zone's files and reload"));
+        for name in self.unmet_pools(policy) {
+            if let Some(old) = last.shared.pools.get(&name) {
+                report(Code::KeptShared, format!("pool `{name}` of meridian.toml stays"));
+                self.shared.pools.insert(name, Arc::clone(old));
+            }
+        }
+        for name in self.unmet_checks(policy) {
+            if let Some(old) = last.shared.checks.get(&name) {
+                report(Code::KeptShared, format!("check `{name}` of meridian.toml stays"));
+                self.shared.checks.insert(name, Arc::clone(old));
+            }
+        }
+        let shared = self.shared.pools.values().map(|pool| &**pool);
+        let unmet = unmet_azs(policy.pools.iter().chain(shared), &self.azs);
+        let unmet: BTreeSet<_> = unmet.into_iter().map(|(_, name)| name.value.clone()).collect();
+        for name in unmet {
+            let Some(old) = last.azs.get(&name) else { continue };
+            match self.azs.get_mut(&name) {
+                Some(az) => {
+                    az.az.location = old.az.location;
+                    report(Code::KeptAz, format!("az `{name}` keeps its location"));
+                }
+                None => {
+                    report(Code::KeptAz, format!("az `{name}` stays"));
+                    self.azs.insert(name, old.clone());
+                }
+            }
+        }
+    }
+
+    fn unmet_pools(&self, policy: &PolicyFile) -> BTreeSet<String> {
+        let scope = Scope::of_zone(policy, &self.shared);
+        let names = policy.names.iter().map(|bound| &bound.pool.value);
+        names.filter(|name| scope.pool(name).is_none()).cloned().collect()
+    }
+
+    fn unmet_checks(&self, policy: &PolicyFile) -> BTreeSet<String> {
+        let scopes = [Scope::of_zone(policy, &self.shared), Scope::of_server(&self.shared)];
+        let pools = scopes.into_iter().flat_map(Scope::pools);
+        let unmet = pools.filter_map(|pool| {
+            let check = &pool.entry.check.as_ref()?.value;
+            pool.scope.check(check).is_none().then(|| check.clone())
+        });
+        unmet.collect()
     }
 }
 
@@ -140,7 +193,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::config::{Environment, load};
+    use crate::config::{Environment, load, reload};
     use crate::diag::one_line;
 
     const SERVER: &str = "az.mumbai.location = [19.08, 72.88]\naz.tokyo.location = [35.7, 139.7]\n";
@@ -183,7 +236,8 @@ mod tests {
 
         /// Loads again; says what building took in one line each.
         fn reload(&mut self) -> Vec<String> {
-            let load = self.load();
+            let path = self.directory.path().join("meridian.toml");
+            let load = reload(&path, &Environment::default(), &self.config);
             let (config, faults) = load.build(Some(&self.config));
             self.config = config.unwrap();
             faults.iter().map(|fault| one_line(fault, &load.sources)).collect()
@@ -302,5 +356,173 @@ mod tests {
         assert_eq!(world.reload(), [kept]);
         let tokyo = world.config.topology.azs.values().next().unwrap();
         assert_eq!((tokyo.bias, tokyo.location.is_some()), (2.0, true));
+    }
+
+    const SHARED: &str = "\
+        check.tls = { type = \"tcp\", port = 443 }\n\
+        pool.shop = { check = \"tls\", endpoints.tokyo = [\"203.0.113.30\"] }\n";
+
+    /// A world whose zone a.example uses the pool `shop` of meridian.toml.
+    fn sharing() -> World {
+        let mut world = World::new();
+        world.write("meridian.toml", &format!("{SHARED}{SERVER}"));
+        world.write("zones/a.example.toml", "names.www = \"shop\"\n");
+        assert_eq!(world.reload(), [""; 0]);
+        world
+    }
+
+    #[test]
+    fn a_shared_pool_is_one_pool_however_many_zones_use_it() {
+        let mut world = sharing();
+        world.write("zones/b.example.toml", "names.www = \"shop\"\nnames.\"@\" = \"shop\"\n");
+        world.reload();
+        assert_eq!(world.pools(), ["shop"]);
+        let [a, b] = &world.config.zones[..] else { panic!("two zones") };
+        assert_eq!((&a.pools[..], &b.pools[..]), (&[PoolId(0)][..], &[PoolId(0); 2][..]));
+    }
+
+    #[test]
+    fn a_zone_s_pool_can_use_a_shared_check() {
+        let mut world = sharing();
+        world.write("zones/b.example.toml", &format!("{POLICY}pool.web.check = \"tls\"\n"));
+        assert_eq!(world.reload(), [""; 0]);
+        assert_eq!(world.pools(), ["b.example:web", "shop"]);
+        assert_eq!(world.config.topology.monitors.len(), 2);
+    }
+
+    #[test]
+    fn a_kept_zone_keeps_a_shared_pool_with_its_check_and_az() {
+        let mut world = sharing();
+        world.write("meridian.toml", "az.mumbai.location = [19.08, 72.88]\n");
+        world.write("zones/b.example.toml", &POLICY.replace("tokyo", "mumbai"));
+        let kept = [
+            "warning[reload/kept-shared]: \
+             zone a.example is kept as it was, so pool `shop` of meridian.toml stays",
+            "warning[reload/kept-shared]: \
+             zone a.example is kept as it was, so check `tls` of meridian.toml stays",
+            "warning[reload/kept-az]: zone a.example is kept as it was, so az `tokyo` stays",
+        ];
+        assert_eq!(world.reload(), kept);
+        assert_eq!(world.reload(), kept);
+        assert_eq!(world.pools(), ["b.example:web", "shop"]);
+        assert_eq!(world.config.topology.monitors.len(), 1);
+        world.write("zones/a.example.toml", &POLICY.replace("tokyo", "mumbai"));
+        assert_eq!(world.reload(), [""; 0]);
+        assert_eq!(world.pools(), ["a.example:web", "b.example:web"]);
+    }
+
+    #[test]
+    fn a_kept_zone_takes_a_shared_pool_as_it_is_now() {
+        let mut world = sharing();
+        let shop = SHARED.replace("pool.shop = {", "pool.shop = { ttl = \"7s\",");
+        world.write("meridian.toml", &format!("{shop}{SERVER}"));
+        world.write("zones/a.example.toml", NOT_TOML);
+        assert_eq!(world.reload(), [""; 0]);
+        let pools = &world.config.topology.pools;
+        assert_eq!(pools[PoolId(1)].ttl, std::time::Duration::from_secs(7));
+    }
+
+    #[test]
+    fn a_zone_that_repeats_a_shared_name_is_kept_with_its_own_pool() {
+        let mut world = World::new();
+        let shared = "pool.web.endpoints.mumbai = [\"203.0.113.10\"]\n";
+        world.write("meridian.toml", &format!("{shared}{SERVER}"));
+        world.write("zones/b.example.toml", "names.www = \"web\"\n");
+        assert_eq!(world.reload(), [""; 0]);
+        assert_eq!(world.pools(), ["a.example:web", "web"]);
+        assert!(world.config.zones[0].is_kept);
+    }
+
+    /// Which zones, and which policies, are the very ones of the load before.
+    fn shared_with(world: &World, before: &Config) -> Vec<(bool, bool)> {
+        let content = |config: &Config, position: usize| config.zones[position].content.clone();
+        let zones = 0..world.config.zones.len();
+        let same = zones.filter_map(|position| {
+            let now = content(&world.config, position)?;
+            let before = content(before, position)?;
+            let same_zone = Arc::ptr_eq(&now.zone, &before.zone);
+            Some((same_zone, Arc::ptr_eq(&now.policy, &before.policy)))
+        });
+        same.collect()
+    }
+
+    #[test]
+    fn a_reload_shares_every_zone_whose_files_say_the_same() {
+        let mut world = World::new();
+        let before = world.config.clone();
+        world.write("zones/a.example.zone", ZONE);
+        world.reload();
+        assert_eq!(shared_with(&world, &before), [(true, true), (true, true)]);
+    }
+
+    #[test]
+    fn an_edited_pool_leaves_the_zone_s_records_shared() {
+        let mut world = World::new();
+        let before = world.config.clone();
+        world.write("zones/a.example.toml", &format!("{POLICY}pool.web.ttl = \"7s\"\n"));
+        world.reload();
+        assert_eq!(shared_with(&world, &before), [(true, false), (true, true)]);
+        assert_eq!(world.config.topology.pools[PoolId(0)].ttl.as_secs(), 7);
+    }
+
+    #[test]
+    fn a_zone_is_read_anew_when_its_steered_names_are_others() {
+        let mut world = World::new();
+        let before = world.config.clone();
+        world.write("zones/a.example.toml", &POLICY.replace("www", "app"));
+        world.reload();
+        assert_eq!(shared_with(&world, &before), [(false, false), (true, true)]);
+    }
+
+    #[test]
+    fn a_zone_is_read_anew_when_a_file_that_it_includes_changed() {
+        let mut world = World::new();
+        world.write("zones/hosts.inc", "a A 192.0.2.1\n");
+        world.write("zones/a.example.zone", &format!("{ZONE}$INCLUDE hosts.inc\n"));
+        world.reload();
+        let before = world.config.clone();
+        world.reload();
+        assert_eq!(shared_with(&world, &before), [(true, true), (true, true)]);
+        world.write("zones/hosts.inc", "a A 192.0.2.2\n");
+        world.reload();
+        assert_eq!(shared_with(&world, &before), [(false, true), (true, true)]);
+    }
+
+    #[test]
+    fn an_included_file_that_was_missing_is_looked_for_again() {
+        let mut world = World::new();
+        world.write("zones/a.example.zone", &format!("{ZONE}$INCLUDE hosts.inc\n"));
+        world.reload();
+        assert!(world.config.zones[0].is_kept);
+        world.write("zones/hosts.inc", "a A 192.0.2.1\n");
+        world.reload();
+        assert!(!world.config.zones[0].is_kept);
+    }
+
+    #[test]
+    fn faults_of_unchanged_files_are_reported_again_with_their_lines() {
+        let mut world = World::new();
+        world.write("zones/b.example.toml", &format!("{POLICY}pool.spare = {{}}\n"));
+        world.write("zones/b.example.zone", "@ SOA\n");
+        world.reload();
+        let lines = |load: &Load| {
+            let lines = load.diagnostics.iter().map(|fault| one_line(fault, &load.sources));
+            lines.collect::<Vec<_>>()
+        };
+        let path = world.directory.path().join("meridian.toml");
+        let again = reload(&path, &Environment::default(), &world.config);
+        assert_eq!(lines(&again), lines(&world.load()));
+        assert!(lines(&again).iter().any(|line| line.contains("b.example.zone:1:")));
+        world.write("meridian.toml", &format!("\n{SERVER}"));
+        let moved = reload(&path, &Environment::default(), &world.config);
+        assert_eq!(lines(&moved), lines(&world.load()));
+    }
+
+    #[test]
+    fn an_unchanged_zone_is_held_against_a_changed_server_s_file() {
+        let mut world = World::new();
+        world.write("meridian.toml", "az.mumbai.location = [19.08, 72.88]\n");
+        world.reload();
+        assert!(world.config.zones.iter().all(|zone| zone.is_kept));
     }
 }

@@ -1,7 +1,7 @@
 //! `[check.NAME]`: how endpoints are probed.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Code;
@@ -31,8 +31,8 @@ enum CheckType {
     Tcp,
 }
 
-/// Reads one check of a file that lies in `directory`.
-pub(super) fn check(entry: Value<'_>, directory: &Path, faults: &mut Faults) -> Option<CheckEntry> {
+/// Reads one check.
+pub(super) fn check(entry: Value<'_>, faults: &mut Faults) -> Option<CheckEntry> {
     entry.check_name(faults);
     let table = entry.table(&key::CHECK, faults)?;
     let check_type = table.required("type", faults);
@@ -42,8 +42,10 @@ pub(super) fn check(entry: Value<'_>, directory: &Path, faults: &mut Faults) -> 
     }
     let port = port(check_type, &table, faults);
     let authorities = table.get("ca", faults).and_then(|value| value.placed_string(faults));
-    let authorities =
-        authorities.map(|Placed { value, span }| Placed { value: directory.join(value), span });
+    let authorities = authorities.map(|Placed { value, span }| {
+        let value = faults.directory(span).join(value);
+        Placed { value, span }
+    });
     let kind = kind(check_type, &table, authorities.as_ref(), faults);
     let thresholds = thresholds(&table, faults);
     Some(CheckEntry {

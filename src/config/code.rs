@@ -35,6 +35,10 @@ pub enum Code {
     BadValue,
     /// A list holds the same thing twice.
     Duplicate,
+    /// A key stands in two files that are read as one.
+    GivenTwice,
+    /// Files include each other without end, or too deep.
+    IncludeChain,
     /// A list is empty that must not be.
     EmptyList,
     /// The name of an az, check or pool holds other characters than names may.
@@ -61,6 +65,8 @@ pub enum Code {
     Unprobeable,
     /// The authorities of a check can't be read any more.
     StaleAuthorities,
+    /// A check or pool of a zone has the name of one in meridian.toml.
+    SharedName,
     /// No pool uses a check.
     UnusedCheck,
     /// An owner in `[names]` is no domain name.
@@ -103,11 +109,13 @@ pub enum Code {
     MinTtlAboveTtl,
     /// A zone is kept as it was, and needs of an az what meridian.toml no longer gives.
     KeptAz,
+    /// A zone is kept as it was, and needs a check or pool that meridian.toml no longer has.
+    KeptShared,
 }
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 52] = [
         Self::Unreadable,
         Self::DuplicateOrigin,
         Self::BadFileName,
@@ -122,6 +130,8 @@ impl Code {
         Self::OutOfRange,
         Self::BadValue,
         Self::Duplicate,
+        Self::GivenTwice,
+        Self::IncludeChain,
         Self::EmptyList,
         Self::BadName,
         Self::TooManyAzs,
@@ -135,6 +145,7 @@ impl Code {
         Self::NoAuthorities,
         Self::Unprobeable,
         Self::StaleAuthorities,
+        Self::SharedName,
         Self::UnusedCheck,
         Self::BadOwner,
         Self::RepeatedOrigin,
@@ -156,6 +167,7 @@ impl Code {
         Self::UnusableAddress,
         Self::MinTtlAboveTtl,
         Self::KeptAz,
+        Self::KeptShared,
     ];
 
     /// The code as people see it.
@@ -175,6 +187,8 @@ impl Code {
             Self::OutOfRange => "config/out-of-range",
             Self::BadValue => "config/bad-value",
             Self::Duplicate => "config/duplicate",
+            Self::GivenTwice => "config/given-twice",
+            Self::IncludeChain => "config/include-chain",
             Self::EmptyList => "config/empty-list",
             Self::BadName => "config/bad-name",
             Self::TooManyAzs => "az/too-many",
@@ -188,6 +202,7 @@ impl Code {
             Self::NoAuthorities => "check/no-authorities",
             Self::Unprobeable => "check/unprobeable",
             Self::StaleAuthorities => "check/stale-authorities",
+            Self::SharedName => "config/shared-name",
             Self::UnusedCheck => "check/unused",
             Self::BadOwner => "names/bad-owner",
             Self::RepeatedOrigin => "names/repeated-origin",
@@ -209,6 +224,7 @@ impl Code {
             Self::UnusableAddress => "pool/unusable-address",
             Self::MinTtlAboveTtl => "pool/min-ttl-above-ttl",
             Self::KeptAz => "reload/kept-az",
+            Self::KeptShared => "reload/kept-shared",
         }
     }
 
@@ -227,7 +243,8 @@ impl Code {
             | Self::UnusedPool
             | Self::Unchecked
             | Self::NoIpv6
-            | Self::KeptAz => Severity::Warning,
+            | Self::KeptAz
+            | Self::KeptShared => Severity::Warning,
             Self::Unreadable
             | Self::DuplicateOrigin
             | Self::BadFileName
@@ -240,6 +257,8 @@ impl Code {
             | Self::OutOfRange
             | Self::BadValue
             | Self::Duplicate
+            | Self::GivenTwice
+            | Self::IncludeChain
             | Self::EmptyList
             | Self::BadName
             | Self::TooManyAzs
@@ -249,6 +268,7 @@ impl Code {
             | Self::BadDatabase
             | Self::HeldDatabase
             | Self::Unprobeable
+            | Self::SharedName
             | Self::BadOwner
             | Self::NameServer
             | Self::UnknownPool

@@ -35,8 +35,20 @@ pub enum Default {
 }
 
 /// Every table of every file, in the order of the documentation.
-pub const TABLES: [&KeyTable; 13] = [
-    &SERVER, &TCP, &ADMIN, &GEOIP, &LOG, &PROBE, &AZ, &NAMES, &CHECK, &POOL, &ENDPOINTS, &ENDPOINT,
+pub const TABLES: [&KeyTable; 14] = [
+    &SERVER_FILE,
+    &SERVER,
+    &TCP,
+    &ADMIN,
+    &GEOIP,
+    &LOG,
+    &PROBE,
+    &AZ,
+    &NAMES,
+    &CHECK,
+    &POOL,
+    &ENDPOINTS,
+    &ENDPOINT,
     &RULE,
 ];
 
@@ -50,6 +62,9 @@ pub(super) const SERVER_FILE: KeyTable = KeyTable {
         table("log"),
         table("probe"),
         table("az"),
+        table("check"),
+        table("pool"),
+        key("include", Default::Other, r#"["fleet.toml"]"#),
     ],
 };
 

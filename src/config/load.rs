@@ -1,23 +1,25 @@
 //! Finding and reading the files: `meridian.toml`, and the zones in their directory.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::iter::successors;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-
-use super::files::{self, Found, ZoneFiles, read_file};
-use super::policy::{PolicyFile, policy};
-use super::server::{AzEntry, ServerFile, server};
-use super::{Code, DatabaseFile, Environment};
+use super::authorities::Authorities;
+use super::content::{Contents, KnownContents};
+use super::files::{self, Found, ZoneFiles};
+use super::include::{Texts, read_included};
+use super::policy::{PolicyFile, authorities, check_azs};
+use super::reader::Faults;
+use super::readings::{Readings, ZoneReading};
+use super::server::{ServerFile, server, server_of};
+use super::shared::Scope;
+use super::{Code, Config, DatabaseFile, Environment};
 use crate::diag::{Diagnostic, Sources};
-use crate::span::{FileId, Span};
-use crate::wire::{Name, RecordType};
-use crate::zone::{self, Binding, Fault, RrSet, Zone};
+use crate::span::FileId;
+use crate::wire::Name;
+use crate::zone::{Fault, Zone};
 
 /// The files of a directory, read and checked, each zone for itself.
 pub struct Load {
@@ -32,6 +34,7 @@ pub struct Load {
     pub(super) server: Option<ServerFile>,
     /// By origin, in canonical order.
     pub(super) zones: Vec<LoadedZone>,
+    pub(super) memory: Arc<Memory>,
 }
 
 /// A zone that there are files for.
@@ -46,33 +49,61 @@ pub(super) struct LoadedZone {
 pub(super) struct ZoneContent {
     pub(super) zone: Arc<Zone>,
     pub(super) policy: Arc<PolicyFile>,
+    reading: Arc<ZoneReading>,
 }
 
-/// Reads `meridian.toml` at `path` and the zones that it names. Nothing is refused here: what is
-/// at fault is in the diagnostics and missing in what [`Load::build`] makes of the rest.
+/// What a load leaves to the next, so that this reads only what changed.
+#[derive(Default)]
+pub(super) struct Memory {
+    contents: KnownContents,
+    readings: Readings,
+}
+
+/// Reads `meridian.toml` at `path`, what it includes, and the zones that it names. Nothing is
+/// refused here: what is at fault is in the diagnostics and missing in what [`Load::build`] makes
+/// of the rest.
 pub fn load(path: &Path, environment: &Environment) -> Load {
-    let mut loader = Loader::default();
+    load_after(path, environment, &Memory::default())
+}
+
+/// As [`load()`]; what is as it was when `last` was read is not read anew but shared with it.
+pub fn reload(path: &Path, environment: &Environment, last: &Config) -> Load {
+    load_after(path, environment, last.memory())
+}
+
+fn load_after(path: &Path, environment: &Environment, last: &Memory) -> Load {
+    let mut loader = Loader {
+        contents: Contents::after(last.contents.clone()),
+        last: &last.readings,
+        readings: Readings::default(),
+        authorities: Authorities::default(),
+        diagnostics: vec![],
+        server_is_at_fault: false,
+    };
     let server = loader.server(path, environment);
     let found = server.as_ref().map(|server| loader.find_zones(server)).unwrap_or_default();
-    // Of a file that is not understood nobody knows what azs it has.
-    let azs = server.as_ref().filter(|server| server.is_whole).map(|server| &server.azs);
+    // Of a file that is not understood nobody knows what it has for the zones.
+    let whole = server.as_ref().filter(|server| server.is_whole);
     let zones = found.zones.into_iter().map(|(origin, files)| {
-        let content = loader.zone(&origin, &files, azs);
+        let content = loader.zone(&origin, &files, whole);
         LoadedZone { origin, content }
     });
     let mut zones: Vec<_> = zones.collect();
     loader.refuse_name_servers(&mut zones);
     loader.report_strays(&found.strays);
-    let known = server.as_ref().filter(|server| server.is_whole);
-    let databases = known.map(|server| server.settings.databases.clone()).unwrap_or_default();
+    let databases = whole.map(|server| server.settings.databases.clone()).unwrap_or_default();
     let server = server.filter(|_| !loader.server_is_at_fault);
     if let Some(server) = &server {
-        loader.report_unused_azs(server, &zones);
+        loader.report_unused(server, &zones);
     }
     loader.report_names_of_other_zones(&zones);
-    let Loader { sources, mut diagnostics, .. } = loader;
-    diagnostics.sort_by_key(|diagnostic| diagnostic.span.map(|span| (span.file, span.start)));
-    Load { sources, diagnostics, databases, server, zones }
+    let Loader { contents, readings, mut diagnostics, .. } = loader;
+    let of_sources = &contents.sources;
+    diagnostics
+        .sort_by_key(|fault| fault.span.map(|span| (of_sources.position(span.file), span.start)));
+    let (sources, contents) = contents.finish(&diagnostics);
+    let memory = Arc::new(Memory { contents, readings });
+    Load { sources, diagnostics, databases, server, zones, memory }
 }
 
 /// Where commands reach a server.
@@ -86,11 +117,12 @@ pub struct ControlSocket {
 
 /// The control socket that `meridian.toml` at `path` says, whatever faults it has.
 pub fn control_socket(path: &Path, environment: &Environment) -> io::Result<ControlSocket> {
-    let text = std::fs::read(path)?;
-    let (server, _) = server(&text, FileId(0), directory_of(path), environment);
-    let default = super::server::server(b"", FileId(0), directory_of(path), environment).0;
-    let is_named = server.settings.control != default.settings.control;
-    Ok(ControlSocket { path: server.settings.control, is_named })
+    let (directory, texts, mut faults) = (directory_of(path), Texts::default(), Faults::new());
+    let entries = read_included(path, &mut Contents::default(), &texts, &mut faults)?;
+    let (configured, _) = server_of(&entries, directory, environment, faults);
+    let (default, _) = server(b"", FileId(0), directory, environment);
+    let is_named = configured.settings.control != default.settings.control;
+    Ok(ControlSocket { path: configured.settings.control, is_named })
 }
 
 impl Load {
@@ -100,17 +132,28 @@ impl Load {
     }
 }
 
-#[derive(Default)]
-struct Loader {
-    sources: Sources,
+struct Loader<'l> {
+    contents: Contents,
+    last: &'l Readings,
+    readings: Readings,
+    authorities: Authorities,
     diagnostics: Vec<Diagnostic>,
     server_is_at_fault: bool,
 }
 
-impl Loader {
+impl Loader<'_> {
     fn server(&mut self, path: &Path, environment: &Environment) -> Option<ServerFile> {
-        let (file, text) = self.read(path)?;
-        let (server, faults) = server(&text, file, directory_of(path), environment);
+        let (texts, mut faults) = (Texts::default(), Faults::new());
+        let entries = match read_included(path, &mut self.contents, &texts, &mut faults) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.report_unreadable(path, &error);
+                return None;
+            }
+        };
+        let (server, mut faults) = server_of(&entries, directory_of(path), environment, faults);
+        let of_authorities = server.authorities();
+        faults.extend(of_authorities.filter_map(|(path, span)| self.authorities.fault(path, span)));
         self.server_is_at_fault = faults.iter().any(Diagnostic::is_error);
         self.diagnostics.extend(faults);
         Some(server)
@@ -139,69 +182,62 @@ impl Loader {
         &mut self,
         origin: &Name,
         files: &ZoneFiles,
-        azs: Option<&BTreeMap<String, AzEntry>>,
+        server: Option<&ServerFile>,
     ) -> Option<ZoneContent> {
-        let policy = match &files.policies[..] {
-            [] => Some(PolicyFile::none(origin.clone())),
-            [path] => self.policy(path, origin, azs),
-            [_, _, ..] => None,
+        let (policy, is_usable) = match &files.policies[..] {
+            [] => (Some(Arc::new(PolicyFile::none(origin.clone()))), true),
+            [path] => self.policy(path, origin, server),
+            [_, _, ..] => (None, false),
         };
         let [path] = &files.zones[..] else { return None };
-        let bindings = policy.as_ref().map(PolicyFile::bindings).unwrap_or_default();
-        let zone = self.zone_file(path, origin, &bindings)?;
-        let policy = policy.filter(|policy| !policy.is_at_fault)?;
-        Some(ZoneContent { zone: Arc::new(zone), policy: Arc::new(policy) })
+        let bindings = policy.as_ref().map(|policy| policy.bindings()).unwrap_or_default();
+        let reading = self.readings.zone(path, origin, bindings, &mut self.contents, self.last);
+        let reading = reading.map_err(|error| self.report_unreadable(path, &error)).ok()?;
+        self.diagnostics.extend_from_slice(&reading.faults);
+        let (zone, policy) = (reading.zone.clone()?, policy.filter(|_| is_usable)?);
+        Some(ZoneContent { zone, policy, reading })
     }
 
+    /// What a zone's TOML file says, and whether that can be used.
     fn policy(
         &mut self,
         path: &Path,
         origin: &Name,
-        azs: Option<&BTreeMap<String, AzEntry>>,
-    ) -> Option<PolicyFile> {
-        let (file, text) = self.read(path)?;
-        let (mut policy, mut faults) = policy(&text, file, origin, directory_of(path));
-        faults.extend(azs.map(|azs| policy.check_azs(azs)).unwrap_or_default());
-        faults
-            .extend(policy.authorities().filter_map(|(path, span)| check_authorities(path, span)));
-        policy.is_at_fault = faults.iter().any(Diagnostic::is_error);
-        self.diagnostics.extend(faults);
-        Some(policy)
-    }
-
-    fn zone_file(&mut self, path: &Path, origin: &Name, bindings: &[Binding]) -> Option<Zone> {
-        let (file, text) = self.read(path)?;
-        let source = zone::Source { origin: origin.clone(), file, text: &text };
-        let sources = &mut self.sources;
-        let mut include = |path: &str, span: Span| {
-            let directory = sources.path(span.file).map(directory_of).unwrap_or(Path::new(""));
-            let path = directory.join(path);
-            let text = read_file(&path).map_err(|error| why(&error))?;
-            Ok((sources.add(path, text.clone()), text))
-        };
-        let (zone, faults) = zone::read(source, bindings, &mut include);
-        self.diagnostics.extend(faults.into_iter().map(from_zone_fault));
-        zone
-    }
-
-    fn read(&mut self, path: &Path) -> Option<(FileId, Arc<[u8]>)> {
-        match read_file(path) {
-            Ok(text) => {
-                let text: Arc<[u8]> = text.into();
-                Some((self.sources.add(path, Arc::clone(&text)), text))
-            }
+        server: Option<&ServerFile>,
+    ) -> (Option<Arc<PolicyFile>>, bool) {
+        let reading = self.readings.policy(path, origin, &mut self.contents, self.last);
+        let reading = match reading {
+            Ok(reading) => reading,
             Err(error) => {
-                let fault = Code::Unreadable.fault(unreadable(path, &error));
-                self.diagnostics.push(fault.remedy("check the path and who may read it"));
-                None
+                self.report_unreadable(path, &error);
+                return (None, false);
+            }
+        };
+        let policy = &reading.policy;
+        let mut faults = reading.faults.clone();
+        if let Some(ServerFile { azs, shared, .. }) = server {
+            faults.extend(check_azs(policy.pools.iter(), azs));
+            if policy.is_whole {
+                faults.extend(Scope::of_zone(policy, shared).check_names());
             }
         }
+        let authorities = authorities(policy.checks.iter());
+        faults.extend(authorities.filter_map(|(path, span)| self.authorities.fault(path, span)));
+        let is_usable = !faults.iter().any(Diagnostic::is_error);
+        self.diagnostics.extend(faults);
+        (Some(Arc::clone(policy)), is_usable)
+    }
+
+    fn report_unreadable(&mut self, path: &Path, error: &io::Error) {
+        let fault = Code::Unreadable.fault(unreadable(path, error));
+        self.diagnostics.push(fault.remedy("check the path and who may read it"));
     }
 
     /// What a zone includes is no stray.
     fn report_strays(&mut self, strays: &[PathBuf]) {
+        let read: HashSet<_> = self.contents.sources.paths().collect();
         for path in strays {
-            if !self.sources.paths().any(|read| read == path) {
+            if !read.contains(&**path) {
                 let message = format!("{} is neither a zone nor a policy", path.display());
                 let remedy =
                     "zones end in `.zone`, their policies in `.toml`; move what is neither";
@@ -216,9 +252,9 @@ impl Loader {
         if contents().all(|content| content.policy.names.is_empty()) {
             return;
         }
-        let sets = contents().flat_map(|content| content.zone.nodes());
-        let targets = sets.filter_map(|node| node.set(RecordType::NS)).flat_map(RrSet::rdatas);
-        let servers: HashSet<_> = targets.filter_map(|name| Name::from_wire(name).ok()).collect();
+        let readings: Vec<_> = contents().map(|content| Arc::clone(&content.reading)).collect();
+        let servers = readings.iter().flat_map(|reading| reading.name_servers());
+        let servers: HashSet<_> = servers.collect();
         for zone in zones {
             let Some(content) = &zone.content else { continue };
             let names = content.policy.names.iter();
@@ -252,10 +288,15 @@ impl Loader {
     }
 
     /// Where a zone is at fault, nobody knows what it uses.
-    fn report_unused_azs(&mut self, server: &ServerFile, zones: &[LoadedZone]) {
+    fn report_unused(&mut self, server: &ServerFile, zones: &[LoadedZone]) {
         let contents: Option<Vec<_>> = zones.iter().map(|zone| zone.content.as_ref()).collect();
         let Some(contents) = contents else { return };
-        let used: HashSet<_> = contents.iter().flat_map(|content| content.policy.azs()).collect();
+        let policies = contents.iter().map(|content| &*content.policy);
+        self.diagnostics.extend(server.shared.report_unused(policies.clone()));
+        let shared = server.shared.pools.values().map(|pool| &**pool);
+        let pools = policies.flat_map(|policy| &policy.pools).chain(shared);
+        let used: HashSet<_> =
+            pools.flat_map(|pool| &pool.azs).map(|az| az.az.value.as_str()).collect();
         for (name, az) in &server.azs {
             if !used.contains(name.as_str()) {
                 let fault = Code::UnusedAz.at(az.span, format!("no pool has az `{name}`"));
@@ -266,7 +307,7 @@ impl Loader {
     }
 }
 
-fn from_zone_fault(fault: Fault) -> Diagnostic {
+pub(super) fn from_zone_fault(fault: Fault) -> Diagnostic {
     let Fault { kind, span, related } = fault;
     Diagnostic {
         code: kind.code(),
@@ -279,41 +320,16 @@ fn from_zone_fault(fault: Fault) -> Diagnostic {
     }
 }
 
-/// That the file at `path` holds the certificate of an authority.
-fn check_authorities(path: &Path, span: Span) -> Option<Diagnostic> {
-    let pem = match read_file(path) {
-        Ok(pem) => pem,
-        Err(error) => {
-            let fault = Code::Unreadable.at(span, unreadable(path, &error));
-            return Some(fault.remedy("check the path and who may read it"));
-        }
-    };
-    let fault = |why: String| {
-        let message = format!("{}: {why}", path.display());
-        let fault = Code::NoAuthorities.at(span, message).label("no authority to trust");
-        Some(fault.remedy("it must hold certificates in PEM, at least one"))
-    };
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        match certificate.map(|certificate| store.add(certificate)) {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return fault(error.to_string()),
-            Err(error) => return fault(error.to_string()),
-        }
-    }
-    if store.is_empty() { fault("no certificate".to_owned()) } else { None }
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> String {
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> String {
     format!("can't read {}: {}", path.display(), why(error))
 }
 
 /// The system's words without its number.
-fn why(error: &io::Error) -> String {
+pub(super) fn why(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
-fn directory_of(path: &Path) -> &Path {
+pub(super) fn directory_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }

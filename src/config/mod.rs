@@ -6,19 +6,24 @@
 //! [`Config`]; in place of a zone at fault it puts what the last `Config` has of it, whose policy
 //! names azs by name and so fits any `meridian.toml`. No core module may know this one.
 
+mod authorities;
 mod build;
 mod check;
 mod code;
+mod content;
 mod country;
 mod database_file;
 mod files;
+mod include;
 pub mod key;
 mod load;
 mod policy;
 mod pool;
 mod reader;
+mod readings;
 mod server;
 mod settings;
+mod shared;
 pub(crate) mod suggestion;
 mod topology;
 
@@ -27,7 +32,7 @@ use std::path::PathBuf;
 pub use build::{Config, ConfiguredZone};
 pub use code::Code;
 pub use database_file::{DATABASE_DIRECTORIES, DatabaseFile};
-pub use load::{ControlSocket, Load, control_socket, load};
+pub use load::{ControlSocket, Load, control_socket, load, reload};
 pub use settings::{LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
 
 /// What the host has prepared; it is looked up by the caller.
@@ -48,8 +53,9 @@ mod tests {
     use proptest::prelude::{any, prop, proptest};
     use proptest::sample::Index;
 
-    use super::policy::policy;
+    use super::policy::{check_azs, policy};
     use super::server::server;
+    use super::shared::Scope;
     use super::*;
     use crate::diag::{Diagnostic, Sources, Style, render};
     use crate::wire::Name;
@@ -66,12 +72,15 @@ mod tests {
         let (server, mut faults) = server(server_text, first, directory, &Environment::default());
         let (policy, of_policy) = policy(policy_text, second, &origin, directory);
         faults.extend(of_policy);
-        faults.extend(policy.check_azs(&server.azs));
+        faults.extend(check_azs(policy.pools.iter(), &server.azs));
+        if server.is_whole && policy.is_whole {
+            faults.extend(Scope::of_zone(&policy, &server.shared).check_names());
+        }
         for fault in &faults {
             render(fault, &sources, Style::Plain);
         }
         if !faults.iter().any(Diagnostic::is_error) {
-            assert!(topology::topology(&server.azs, &[&policy]).is_ok());
+            assert!(topology::topology(&server.azs, &server.shared, &[&policy]).is_ok());
         }
     }
 

@@ -25,10 +25,12 @@ pub(super) struct PolicyFile {
     /// The zone's name.
     pub(super) origin: Name,
     pub(super) names: Vec<BoundName>,
+    /// By name.
     pub(super) checks: Vec<CheckEntry>,
+    /// By name.
     pub(super) pools: Vec<PoolEntry>,
-    /// Whether a fault forbids its use.
-    pub(super) is_at_fault: bool,
+    /// Whether all of the file was understood, so that what is not here is not there.
+    pub(super) is_whole: bool,
 }
 
 /// One line of `[names]`.
@@ -41,34 +43,34 @@ pub(super) struct BoundName {
 }
 
 /// Reads the TOML file of the zone `origin`, which lies in `directory`, and checks everything but
-/// what it says of azs. With an error among the faults it must not be used.
+/// what it says of azs, and the names of pools and checks. With an error among the faults it must
+/// not be used.
 pub(super) fn policy(
     text: &[u8],
     file: FileId,
     origin: &Name,
     directory: &Path,
 ) -> (PolicyFile, Vec<Diagnostic>) {
-    let mut faults = Faults::new(file);
-    let entries = faults.parse(text);
+    let mut faults = Faults::new();
+    let entries = faults.parse(text, file, directory);
     let start = faults.span(0..0);
     let top = Table::new(&entries, &key::POLICY_FILE, start, &mut faults);
     let names = top.entries("names", &key::NAMES_ENTRY, &mut faults);
     let checks = top.entries("check", &key::CHECK_ENTRY, &mut faults);
     let pools = top.entries("pool", &key::POOL_ENTRY, &mut faults);
-    let policy = PolicyFile {
-        origin: origin.clone(),
-        names: names.into_iter().filter_map(|name| bound(name, origin, &mut faults)).collect(),
-        checks: checks
-            .into_iter()
-            .filter_map(|entry| check(entry, directory, &mut faults))
-            .collect(),
-        pools: pools.into_iter().filter_map(|entry| pool(entry, &mut faults)).collect(),
-        is_at_fault: false,
-    };
+    let names = names.into_iter().filter_map(|name| bound(name, origin, &mut faults)).collect();
+    let checks = checks.into_iter().filter_map(|entry| check(entry, &mut faults));
+    let mut checks: Vec<_> = checks.collect();
+    checks.sort_by(|check, other| check.name.cmp(&other.name));
+    let mut pools: Vec<_> =
+        pools.into_iter().filter_map(|entry| pool(entry, &mut faults)).collect();
+    pools.sort_by(|pool, other| pool.name.cmp(&other.name));
+    let is_whole = faults.is_whole();
+    let policy = PolicyFile { origin: origin.clone(), names, checks, pools, is_whole };
     // Where a syntax fault has taken something away, what refers to it is not to blame.
-    if faults.is_whole() {
-        policy.report_bindings(&mut faults);
-        policy.report_checks(&mut faults);
+    if is_whole {
+        policy.report_unused_pools(&mut faults);
+        policy.report_unused_checks(&mut faults);
     }
     (policy, faults.into_found())
 }
@@ -76,7 +78,7 @@ pub(super) fn policy(
 impl PolicyFile {
     /// The policy of a zone without a TOML file: it steers nothing.
     pub(super) fn none(origin: Name) -> Self {
-        Self { origin, names: vec![], checks: vec![], pools: vec![], is_at_fault: false }
+        Self { origin, names: vec![], checks: vec![], pools: vec![], is_whole: true }
     }
 
     /// The steered names, in the order of the file's map of them.
@@ -88,88 +90,77 @@ impl PolicyFile {
         self.names.iter().map(binding).collect()
     }
 
-    /// The check of this name, which a pool of the file uses.
-    pub(super) fn check(&self, name: &str) -> &CheckEntry {
-        let check = self.checks.iter().find(|check| check.name == name);
-        check.expect("a file whose pools name unknown checks is at fault")
+    /// Its own check of this name.
+    pub(super) fn check(&self, name: &str) -> Option<&CheckEntry> {
+        let position = self.checks.binary_search_by(|check| check.name.as_str().cmp(name));
+        position.ok().and_then(|position| self.checks.get(position))
     }
 
-    /// The azs of the pools, again for each pool.
-    pub(super) fn azs(&self) -> impl Iterator<Item = &str> {
-        self.pools.iter().flat_map(|pool| &pool.azs).map(|az| az.az.value.as_str())
+    /// Its own pool of this name.
+    pub(super) fn pool(&self, name: &str) -> Option<&PoolEntry> {
+        let position = self.pools.binary_search_by(|pool| pool.name.as_str().cmp(name));
+        position.ok().and_then(|position| self.pools.get(position))
     }
 
-    /// The files of authorities that the checks name.
-    pub(super) fn authorities(&self) -> impl Iterator<Item = (&Path, Span)> {
-        let files = self.checks.iter().filter_map(|check| check.authorities.as_ref());
-        files.map(|file| (&*file.value, file.span))
-    }
-
-    /// The azs that the pools need and `azs` lacks, or has without the location that they need.
-    pub(super) fn unmet_azs<'p>(
-        &'p self,
-        azs: &BTreeMap<String, AzEntry>,
-    ) -> Vec<(&'p PoolEntry, &'p Placed<String>)> {
-        let named =
-            self.pools.iter().flat_map(|pool| pool.azs.iter().map(move |az| (pool, &az.az)));
-        let is_unmet = |(pool, name): &(&PoolEntry, &Placed<String>)| match azs.get(&name.value) {
-            None => true,
-            Some(az) => pool.policy == PolicyName::Nearest && az.az.location.is_none(),
-        };
-        named.filter(is_unmet).collect()
-    }
-
-    /// A fault for each of [`PolicyFile::unmet_azs`].
-    pub(super) fn check_azs(&self, azs: &BTreeMap<String, AzEntry>) -> Vec<Diagnostic> {
-        let unmet = self.unmet_azs(azs).into_iter();
-        unmet
-            .map(|(pool, name)| match azs.get(&name.value) {
-                None => unknown_az(name, azs),
-                Some(az) => no_location(pool, name, az),
-            })
-            .collect()
-    }
-
-    fn report_bindings(&self, faults: &mut Faults) {
-        let pools: BTreeMap<_, _> = self.pools.iter().map(|p| (p.name.as_str(), p.span)).collect();
-        for Placed { value, span } in self.names.iter().map(|name| &name.pool) {
-            if !pools.contains_key(value.as_str()) {
-                let message = format!("no pool `{value}` in this file");
-                let fault = Code::UnknownPool.at(*span, message).label("unknown pool");
-                faults.push(suggest(fault, value, &pools, format!("add a table `[pool.{value}]`")));
-            }
-        }
+    fn report_unused_pools(&self, faults: &mut Faults) {
         let bound: HashSet<_> = self.names.iter().map(|name| name.pool.value.as_str()).collect();
-        for (name, span) in pools.into_iter().filter(|(name, _)| !bound.contains(name)) {
+        for PoolEntry { name, span, .. } in self.pools.iter().filter(|p| !bound.contains(&*p.name))
+        {
             let message = format!("no name is bound to pool `{name}`");
-            let fault = Code::UnusedPool.at(span, message).label("unused");
+            let fault = Code::UnusedPool.at(*span, message).label("unused");
             faults.push(fault.remedy(format!("bind one: `www = \"{name}\"` in `[names]`")));
         }
     }
 
-    fn report_checks(&self, faults: &mut Faults) {
-        let checks: BTreeMap<_, _> =
-            self.checks.iter().map(|check| (check.name.as_str(), check.span)).collect();
-        let mut used = HashSet::new();
-        for Placed { value, span } in self.pools.iter().filter_map(|pool| pool.check.as_ref()) {
-            used.insert(value.as_str());
-            if !checks.contains_key(value.as_str()) {
-                let message = format!("no check `{value}` in this file");
-                let fault = Code::UnknownCheck.at(*span, message).label("unknown check");
-                let otherwise = format!("add a table `[check.{value}]`");
-                faults.push(suggest(fault, value, &checks, otherwise));
-            }
-        }
-        for (name, span) in checks.into_iter().filter(|(name, _)| !used.contains(name)) {
+    fn report_unused_checks(&self, faults: &mut Faults) {
+        let checks = self.pools.iter().filter_map(|pool| pool.check.as_ref());
+        let used: HashSet<_> = checks.map(|check| check.value.as_str()).collect();
+        for CheckEntry { name, span, .. } in self.checks.iter().filter(|c| !used.contains(&*c.name))
+        {
             let message = format!("no pool uses check `{name}`");
-            let fault = Code::UnusedCheck.at(span, message).label("unused");
+            let fault = Code::UnusedCheck.at(*span, message).label("unused");
             faults.push(fault.remedy(format!("use it: `check = \"{name}\"` in a pool")));
         }
     }
 }
 
+/// The files of authorities that the checks name.
+pub(super) fn authorities<'c>(
+    checks: impl Iterator<Item = &'c CheckEntry>,
+) -> impl Iterator<Item = (&'c Path, Span)> {
+    let files = checks.filter_map(|check| check.authorities.as_ref());
+    files.map(|file| (&*file.value, file.span))
+}
+
+/// The azs that the pools need and `azs` lacks, or has without the location that they need.
+pub(super) fn unmet_azs<'p>(
+    pools: impl Iterator<Item = &'p PoolEntry>,
+    azs: &BTreeMap<String, AzEntry>,
+) -> Vec<(&'p PoolEntry, &'p Placed<String>)> {
+    let named = pools.flat_map(|pool| pool.azs.iter().map(move |az| (pool, &az.az)));
+    let is_unmet = |(pool, name): &(&PoolEntry, &Placed<String>)| match azs.get(&name.value) {
+        None => true,
+        Some(az) => pool.policy == PolicyName::Nearest && az.az.location.is_none(),
+    };
+    named.filter(is_unmet).collect()
+}
+
+/// A fault for each of [`unmet_azs`].
+pub(super) fn check_azs<'p>(
+    pools: impl Iterator<Item = &'p PoolEntry>,
+    azs: &BTreeMap<String, AzEntry>,
+) -> Vec<Diagnostic> {
+    let unmet = unmet_azs(pools, azs).into_iter();
+    unmet
+        .map(|(pool, name)| match azs.get(&name.value) {
+            None => unknown_az(name, azs),
+            Some(az) => no_location(pool, name, az),
+        })
+        .collect()
+}
+
 /// With the table that was meant instead of `name`, if one is near; else with `otherwise`.
-fn suggest(
+pub(super) fn suggest(
     fault: Diagnostic,
     name: &str,
     tables: &BTreeMap<&str, Span>,

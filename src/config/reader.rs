@@ -6,6 +6,7 @@
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::Spanned;
@@ -17,12 +18,25 @@ use super::suggestion::{did_you_mean, list};
 use crate::diag::Diagnostic;
 use crate::span::{FileId, Span};
 
-/// The faults of one file, as they are found.
+/// The faults of a file, or of several that are read as one, as they are found.
 #[derive(Debug)]
 pub(super) struct Faults {
-    file: FileId,
+    /// Places of values count through all files, one behind the other. Never empty when a value
+    /// has been read.
+    files: Vec<Part>,
     found: Vec<Diagnostic>,
     is_whole: bool,
+}
+
+/// One of the files.
+#[derive(Debug)]
+struct Part {
+    /// The place of its first byte.
+    start: usize,
+    /// The place behind its end.
+    end: usize,
+    id: FileId,
+    directory: PathBuf,
 }
 
 /// A value of a file with the place that it was read from.
@@ -58,8 +72,8 @@ pub(super) struct Value<'a> {
 }
 
 impl Faults {
-    pub(super) fn new(file: FileId) -> Self {
-        Self { file, found: vec![], is_whole: true }
+    pub(super) fn new() -> Self {
+        Self { files: vec![], found: vec![], is_whole: true }
     }
 
     pub(super) fn push(&mut self, fault: Diagnostic) {
@@ -67,7 +81,17 @@ impl Faults {
     }
 
     pub(super) fn span(&self, range: Range<usize>) -> Span {
-        Span::new(self.file, range.start, range.end)
+        let of = self.files.partition_point(|file| file.start <= range.start);
+        match of.checked_sub(1).and_then(|of| self.files.get(of)) {
+            Some(file) => Span::new(file.id, range.start - file.start, range.end - file.start),
+            None => Span::new(FileId::default(), 0, 0),
+        }
+    }
+
+    /// What a relative path at `span` is relative to.
+    pub(super) fn directory(&self, span: Span) -> &Path {
+        let file = self.files.iter().find(|file| file.id == span.file);
+        file.map_or(Path::new(""), |file| &file.directory)
     }
 
     /// Whether all of the file was understood, so that what is missing is not there.
@@ -79,13 +103,22 @@ impl Faults {
         self.found
     }
 
-    /// Reads the file as far as it goes, noting what is not UTF-8 or not TOML. What a syntax fault
-    /// has touched is left out, so that nobody reports it again.
-    pub(super) fn parse<'a>(&mut self, text: &'a [u8]) -> DeTable<'a> {
+    /// Reads the file, which lies in `directory`, as far as it goes, noting what is not UTF-8 or not
+    /// TOML. What a syntax fault has touched is left out, so that nobody reports it again.
+    pub(super) fn parse<'a>(
+        &mut self,
+        text: &'a [u8],
+        id: FileId,
+        directory: &Path,
+    ) -> DeTable<'a> {
+        let start = self.files.last().map_or(0, |file| file.end);
+        let end = start + text.len() + 1;
+        self.files.push(Part { start, end, id, directory: directory.to_owned() });
         let text = match std::str::from_utf8(text) {
             Ok(text) => text,
             Err(error) => {
                 let at = error.valid_up_to();
+                let at = start + at;
                 let span = self.span(at..at + error.error_len().unwrap_or(1));
                 let fault = Code::NotUtf8.at(span, "the file is not UTF-8");
                 self.is_whole = false;
@@ -95,13 +128,15 @@ impl Faults {
         };
         let (table, errors) = DeTable::parse_recoverable(text);
         let places: Vec<_> = errors.iter().filter_map(toml::de::Error::span).collect();
-        self.is_whole = errors.is_empty();
+        self.is_whole &= errors.is_empty();
         for error in errors {
-            let span = self.span(error.span().unwrap_or(text.len()..text.len()));
+            let place = error.span().unwrap_or(text.len()..text.len());
+            let span = self.span(start + place.start..start + place.end);
             let (message, remedy) = syntax_words(error.message(), span);
             self.push(Code::Syntax.at(span, message).remedy(remedy));
         }
-        without_touched(table.into_inner(), &places)
+        let table = without_touched(table.into_inner(), &places);
+        if start == 0 { table } else { shifted(table, start) }
     }
 }
 
@@ -144,10 +179,10 @@ impl<'a> Table<'a> {
 
     /// What the key holds, if it is there.
     pub(super) fn get(&self, key: &'static str, faults: &Faults) -> Option<Value<'a>> {
-        let known = self.known.key(key);
-        debug_assert!(known.is_some(), "{key} is not a key of {}", self.known.header);
+        let known = self.known.key(key).is_some();
+        debug_assert!(known, "{key} is not a key of {}", self.known.header);
         let (key, value) = self.entries?.get_key_value(key)?;
-        Some(Value { known, ..Value::new(key, value, faults) })
+        Some(Value::of(key, value, self.known, faults))
     }
 
     /// What the key holds; its absence is a fault.
@@ -186,6 +221,16 @@ impl<'a> Table<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// What an entry holds whose key is one of `known`'s, if it is a key at all.
+    pub(super) fn of(
+        key: &'a Spanned<DeString<'a>>,
+        value: &'a Spanned<DeValue<'a>>,
+        known: &'static KeyTable,
+        faults: &Faults,
+    ) -> Self {
+        Self { known: known.key(key.get_ref()), ..Self::new(key, value, faults) }
+    }
+
     fn new(
         key: &'a Spanned<DeString<'a>>,
         value: &'a Spanned<DeValue<'a>>,
@@ -463,6 +508,35 @@ fn without_touched<'a>(table: DeTable<'a>, places: &[Range<usize>]) -> DeTable<'
         }
     });
     rest.collect()
+}
+
+/// The table as it is when its text is `by` bytes further on.
+fn shifted(table: DeTable<'_>, by: usize) -> DeTable<'_> {
+    let further = |span: Range<usize>| span.start + by..span.end + by;
+    let entry = |(key, value): (Spanned<_>, Spanned<_>)| {
+        (Spanned::new(further(key.span()), key.into_inner()), shifted_value(value, by))
+    };
+    table.into_iter().map(entry).collect()
+}
+
+fn shifted_value(value: Spanned<DeValue<'_>>, by: usize) -> Spanned<DeValue<'_>> {
+    let span = value.span();
+    let value = match value.into_inner() {
+        DeValue::Table(table) => DeValue::Table(shifted(table, by)),
+        DeValue::Array(mut array) => {
+            for element in array.iter_mut() {
+                let nothing = Spanned::new(0..0, DeValue::Boolean(false));
+                *element = shifted_value(std::mem::replace(element, nothing), by);
+            }
+            DeValue::Array(array)
+        }
+        value @ (DeValue::String(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)) => value,
+    };
+    Spanned::new(span.start + by..span.end + by, value)
 }
 
 fn type_name(value: &DeValue<'_>) -> &'static str {

@@ -7,14 +7,20 @@ use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use toml::de::DeTable;
 
+use super::check::{CheckEntry, check};
 use super::country;
 use super::key;
+use super::policy::{authorities, check_azs};
+use super::pool::{PoolEntry, pool};
 use super::reader::{Faults, Placed, Table, Value, report_duplicates};
 use super::settings::{LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
+use super::shared::{Scope, Shared};
 use super::{Code, DatabaseFile, Environment};
 use crate::answer::EcsTrust;
 use crate::diag::Diagnostic;
@@ -29,9 +35,11 @@ pub(super) struct ServerFile {
     pub(super) settings: Settings,
     /// The availability zones, by name.
     pub(super) azs: BTreeMap<String, AzEntry>,
+    /// The pools and checks of every zone.
+    pub(super) shared: Shared,
     /// Where the directory of the zones is named, if it is.
     pub(super) zones_span: Option<Span>,
-    /// Whether all of the file was understood, so that an az that is not here is not there.
+    /// Whether all of the file was understood, so that what is not here is not there.
     pub(super) is_whole: bool,
 }
 
@@ -46,24 +54,50 @@ pub(super) struct AzEntry {
     pub(super) span: Span,
 }
 
-/// Reads `meridian.toml`, which lies in `directory`. With an error among the faults it must not be
-/// used; it then still names every az that the file does, for the checks of other files.
+/// Reads a `meridian.toml`, which lies in `directory`, as if it included nothing.
 pub(super) fn server(
     text: &[u8],
     file: FileId,
     directory: &Path,
     environment: &Environment,
 ) -> (ServerFile, Vec<Diagnostic>) {
-    let mut faults = Faults::new(file);
-    let entries = faults.parse(text);
+    let mut faults = Faults::new();
+    let entries = faults.parse(text, file, directory);
+    server_of(&entries, directory, environment, faults)
+}
+
+/// Reads the entries of `meridian.toml`, which lies in `directory`, and of what it includes. With
+/// an error among the faults it must not be used; it then still names every az, check and pool
+/// that the files do, for the checks of other files.
+pub(super) fn server_of(
+    entries: &DeTable<'_>,
+    directory: &Path,
+    environment: &Environment,
+    mut faults: Faults,
+) -> (ServerFile, Vec<Diagnostic>) {
     let start = faults.span(0..0);
-    let top = Table::new(&entries, &key::SERVER_FILE, start, &mut faults);
+    let top = Table::new(entries, &key::SERVER_FILE, start, &mut faults);
     let server = top.table("server", &key::SERVER, &mut faults);
     let settings = Reader { directory, faults: &mut faults }.settings(&top, &server, environment);
     let azs = azs(&top, &mut faults);
+    let shared = shared(&top, &mut faults);
     let zones_span = server.get("zones", &faults).map(|value| value.span);
-    let is_whole = faults.is_whole();
-    (ServerFile { settings, azs, zones_span, is_whole }, faults.into_found())
+    let is_whole = faults.is_whole() && shared.is_some();
+    let shared = shared.unwrap_or_default();
+    if is_whole {
+        let pools = || shared.pools.values().map(|pool| &**pool);
+        check_azs(pools(), &azs).into_iter().for_each(|fault| faults.push(fault));
+        let names = Scope::of_server(&shared).check_names();
+        names.into_iter().for_each(|fault| faults.push(fault));
+    }
+    (ServerFile { settings, azs, shared, zones_span, is_whole }, faults.into_found())
+}
+
+impl ServerFile {
+    /// The files of authorities that its checks name.
+    pub(super) fn authorities(&self) -> impl Iterator<Item = (&Path, Span)> {
+        authorities(self.shared.checks.values().map(|check| &**check))
+    }
 }
 
 struct Reader<'r> {
@@ -178,16 +212,20 @@ impl Reader<'_> {
     }
 
     fn databases(&mut self, top: &Table<'_>, environment: &Environment) -> Vec<DatabaseFile> {
-        let file = |entry: &str, span| DatabaseFile::new(entry, span, self.directory, environment);
         let geoip = top.table("geoip", &key::GEOIP, self.faults);
         let Some(value) = geoip.get("databases", self.faults) else {
-            return vec![file("geoip/world.mmdb", None)];
+            let default = "geoip/world.mmdb";
+            return vec![DatabaseFile::new(default, None, self.directory, environment)];
         };
         let elements = value.array(self.faults).unwrap_or_default();
         let paths: Vec<_> =
             elements.into_iter().filter_map(|path| path.placed_string(self.faults)).collect();
         report_duplicates(&paths, "the database", self.faults);
-        paths.into_iter().map(|path| file(&path.value, Some(path.span))).collect()
+        let file = |path: Placed<String>| {
+            let directory = self.faults.directory(path.span);
+            DatabaseFile::new(&path.value, Some(path.span), directory, environment)
+        };
+        paths.into_iter().map(file).collect()
     }
 
     fn log(&mut self, top: &Table<'_>) -> LogSettings {
@@ -211,7 +249,7 @@ impl Reader<'_> {
         if text.is_empty() {
             return path.bad_value("a path", self.faults);
         }
-        Some(self.directory.join(text))
+        Some(self.faults.directory(path.span).join(text))
     }
 
     fn count(&mut self, table: &Table<'_>, key: &'static str, most: u32) -> Option<usize> {
@@ -242,6 +280,21 @@ fn azs(top: &Table<'_>, faults: &mut Faults) -> BTreeMap<String, AzEntry> {
         azs.insert(entry.key.to_owned(), az(entry, faults));
     }
     azs
+}
+
+/// `None` if one is not even a table, so that nobody knows what names mean.
+fn shared(top: &Table<'_>, faults: &mut Faults) -> Option<Shared> {
+    let checks = top.entries("check", &key::CHECK_ENTRY, faults);
+    let pools = top.entries("pool", &key::POOL_ENTRY, faults);
+    let count = (checks.len(), pools.len());
+    let checks = checks.into_iter().filter_map(|entry| check(entry, faults));
+    let named = |check: CheckEntry| (check.name.clone(), Arc::new(check));
+    let checks: BTreeMap<_, _> = checks.map(named).collect();
+    let pools = pools.into_iter().filter_map(|entry| pool(entry, faults));
+    let named = |pool: PoolEntry| (pool.name.clone(), Arc::new(pool));
+    let pools: BTreeMap<_, _> = pools.map(named).collect();
+    let is_whole = count == (checks.len(), pools.len());
+    is_whole.then_some(Shared { checks, pools })
 }
 
 /// With a stand-in for what is at fault, so that pools that use the az report nothing of it again.

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 
 use super::Code;
 use super::check::CheckEntry;
-use super::policy::PolicyFile;
+use super::policy::{PolicyFile, check_azs};
 use super::pool::{EndpointEntry, PolicyName, PoolEntry};
 use super::reader::Placed;
 use super::server::{AzEntry, MAX_AZS};
+use super::shared::{Scope, ScopedPool, Shared};
 use crate::diag::Diagnostic;
 use crate::health::{MonitorId, MonitorSpec};
 use crate::id::IdVec;
@@ -17,13 +18,18 @@ use crate::route::{
 };
 use crate::wire::Name;
 
-/// The topology of `azs` and `policies`, and for each policy the pools of its names, in the order
-/// of [`PolicyFile::bindings`]. The faults are those of [`PolicyFile::check_azs`].
+/// The topology of `azs`, `shared` and `policies`, and for each policy the pools of its names, in
+/// the order of [`PolicyFile::bindings`]. The faults are those of [`check_azs`].
 pub(super) fn topology(
     azs: &BTreeMap<String, AzEntry>,
+    shared: &Shared,
     policies: &[&PolicyFile],
 ) -> Result<(Topology, Vec<Vec<PoolId>>), Vec<Diagnostic>> {
-    let mut faults: Vec<_> = policies.iter().flat_map(|policy| policy.check_azs(azs)).collect();
+    let scopes = policies.iter().map(|policy| Scope::of_zone(policy, shared));
+    let pools = [Scope::of_server(shared)].into_iter().chain(scopes).flat_map(Scope::pools);
+    let mut pools: Vec<_> = pools.map(|pool| (pool.full_name(), pool)).collect();
+    pools.sort_by(|(name, _), (other, _)| name.cmp(other));
+    let mut faults = check_azs(pools.iter().map(|(_, pool)| pool.entry), azs);
     if azs.len() > MAX_AZS {
         faults.push(Code::TooManyAzs.fault(format!("more than {MAX_AZS} availability zones")));
     }
@@ -32,20 +38,19 @@ pub(super) fn topology(
     }
 
     let mut builder = Builder::new(azs);
-    let pools =
-        policies.iter().flat_map(|policy| policy.pools.iter().map(move |pool| (policy, pool)));
-    let mut pools: Vec<_> =
-        pools.map(|(policy, pool)| (full_name(&policy.origin, &pool.name), policy, pool)).collect();
-    pools.sort_by(|(name, ..), (other, ..)| name.cmp(other));
     let mut pool_ids = HashMap::new();
-    for (name, policy, pool) in pools {
-        let built = builder.pool(name.clone(), policy, pool);
+    for (name, pool) in pools {
+        let built = builder.pool(name.clone(), pool);
         pool_ids.insert(name, builder.topology.pools.push(built));
     }
 
     let ids_of = |policy: &&PolicyFile| {
-        let pools = policy.names.iter().map(|bound| full_name(&policy.origin, &bound.pool.value));
-        pools.map(|name| pool_ids[&name]).collect()
+        let scope = Scope::of_zone(policy, shared);
+        let pools = policy.names.iter().map(|bound| {
+            let pool = scope.pool(&bound.pool.value);
+            pool_ids[&pool.expect("a file whose names have unknown pools is at fault").full_name()]
+        });
+        pools.collect()
     };
     Ok((builder.topology, policies.iter().map(ids_of).collect()))
 }
@@ -78,8 +83,8 @@ impl Builder {
         }
     }
 
-    fn pool(&mut self, name: String, policy: &PolicyFile, entry: &PoolEntry) -> Pool {
-        let check = entry.check.as_ref().map(|check| policy.check(&check.value));
+    fn pool(&mut self, name: String, pool: ScopedPool<'_>) -> Pool {
+        let (entry, check) = (pool.entry, pool.check());
         let azs = entry.azs.iter().map(|az| {
             let endpoints = az.endpoints.iter().map(|endpoint| self.endpoint(endpoint, check));
             let endpoints = endpoints.collect();
@@ -146,10 +151,6 @@ impl Builder {
     }
 }
 
-fn full_name(origin: &Name, pool: &str) -> String {
-    format!("{}:{pool}", origin_text(origin))
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
@@ -183,7 +184,7 @@ mod tests {
                 policy
             })
             .collect();
-        topology(&server.azs, &policies.iter().collect::<Vec<_>>()).unwrap()
+        topology(&server.azs, &server.shared, &policies.iter().collect::<Vec<_>>()).unwrap()
     }
 
     /// One pool over both azs, with `line` besides what it needs, and a check with `check`.

@@ -84,7 +84,10 @@ pub fn load(
     previous: Option<&Loaded>,
     occasion: Occasion,
 ) -> Result<Loaded, Report> {
-    let files = config::load(path, environment);
+    let files = match previous {
+        Some(previous) => config::reload(path, environment, &previous.config),
+        None => config::load(path, environment),
+    };
     let (config, more) = files.build(previous.map(|previous| &previous.config));
     let mut report =
         Report { sources: files.sources, diagnostics: files.diagnostics, notes: vec![] };
@@ -325,8 +328,7 @@ fn zones(config: &Config) -> Zones {
     let broken = config.zones.iter().filter(|zone| zone.zone().is_none());
     let set = ZoneSet::new(serving, broken.map(|zone| zone.origin.clone()));
     let pools = set.iter().map(|(_, origin, _)| {
-        let zone = config.zones.iter().find(|zone| zone.origin == *origin);
-        zone.map(|zone| zone.pools.clone().into()).unwrap_or_default()
+        config.zone(origin).map(|zone| zone.pools.clone().into()).unwrap_or_default()
     });
     let pools = pools.collect();
     Zones { set, pools }

@@ -1,5 +1,6 @@
 //! The files of a load, kept for as long as its faults may be shown.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -9,10 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::span::{FileId, Span};
 
-/// The files of a load, by [`FileId`].
+/// The files of a load, by [`FileId`]. A file that did not change has the same id in the next load,
+/// and no other file of any load has it.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
+    /// In the order in which they were read.
     files: Vec<File>,
+    positions: HashMap<FileId, usize>,
+    next: u32,
 }
 
 /// A line and column, both counted from 1; columns are characters.
@@ -26,8 +31,10 @@ pub struct Position {
 
 #[derive(Clone, Debug)]
 struct File {
+    id: FileId,
     path: PathBuf,
-    text: Arc<[u8]>,
+    /// `None` once it is forgotten.
+    text: Option<Arc<[u8]>>,
     /// The offset of each line's first byte; filled when first asked for.
     line_starts: OnceLock<Vec<u32>>,
 }
@@ -38,12 +45,41 @@ impl Sources {
         Self::default()
     }
 
-    /// Adds a file, which need not be UTF-8.
+    /// No files; new ones get the ids from `next` on.
+    pub fn from(next: FileId) -> Self {
+        Self { next: next.0, ..Self::default() }
+    }
+
+    /// The id of the next new file.
+    pub fn next(&self) -> FileId {
+        FileId(self.next)
+    }
+
+    /// Adds a new file, which need not be UTF-8.
     pub fn add(&mut self, path: impl Into<PathBuf>, text: impl Into<Arc<[u8]>>) -> FileId {
-        let id = FileId(u32::try_from(self.files.len()).expect("a load reads fewer files"));
-        let (path, text) = (path.into(), text.into());
-        self.files.push(File { path, text, line_starts: OnceLock::new() });
+        let id = self.next();
+        self.next = self.next.checked_add(1).expect("2^32 files would take years to read");
+        self.add_known(id, path, text);
         id
+    }
+
+    /// Adds a file that an earlier load had under this id, with the same text.
+    pub fn add_known(&mut self, id: FileId, path: impl Into<PathBuf>, text: impl Into<Arc<[u8]>>) {
+        let (path, text) = (path.into(), Some(text.into()));
+        self.positions.insert(id, self.files.len());
+        self.files.push(File { id, path, text, line_starts: OnceLock::new() });
+    }
+
+    /// Forgets the texts of files that `is_shown` is not true of; their lines can't be shown then.
+    pub fn forget_texts(&mut self, is_shown: impl Fn(FileId) -> bool) {
+        for file in self.files.iter_mut().filter(|file| !is_shown(file.id)) {
+            file.text = None;
+        }
+    }
+
+    /// How many files were read before this one.
+    pub fn position(&self, file: FileId) -> Option<usize> {
+        self.positions.get(&file).copied()
     }
 
     /// Where the file was read from.
@@ -59,30 +95,32 @@ impl Sources {
     /// The file, line and column at which `span` starts; `None` for a file of another load.
     pub fn line_column(&self, span: Span) -> Option<(&Path, Position)> {
         let file = self.file(span.file)?;
+        let text = file.text.as_ref()?;
         let line = file.line_number(span.start);
         let start = file.line_starts()[line - 1] as usize;
-        let end = (span.start as usize).clamp(start, file.text.len());
-        let column = 1 + String::from_utf8_lossy(&file.text[start..end]).chars().count();
+        let end = (span.start as usize).clamp(start, text.len());
+        let column = 1 + String::from_utf8_lossy(&text[start..end]).chars().count();
         Some((&file.path, Position { line, column }))
     }
 
     /// The bytes of the line in which `span` starts, without the line's end.
     pub(super) fn line(&self, span: Span) -> Option<Range<usize>> {
         let file = self.file(span.file)?;
+        let text = file.text.as_ref()?;
         let number = file.line_number(span.start);
         let start = file.line_starts()[number - 1] as usize;
-        let rest = &file.text[start..];
+        let rest = &text[start..];
         let line = rest.split(|&byte| byte == b'\n').next().unwrap_or(rest);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         Some(start..start + line.len())
     }
 
     pub(super) fn bytes(&self, file: FileId) -> Option<&[u8]> {
-        self.file(file).map(|file| &*file.text)
+        self.file(file)?.text.as_deref()
     }
 
     fn file(&self, id: FileId) -> Option<&File> {
-        self.files.get(id.0 as usize)
+        self.files.get(self.position(id)?)
     }
 }
 
@@ -95,7 +133,8 @@ impl File {
     /// Never empty: the first line starts at 0.
     fn line_starts(&self) -> &[u32] {
         self.line_starts.get_or_init(|| {
-            let ends = self.text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
+            let text = self.text.as_deref().unwrap_or_default();
+            let ends = text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
             let starts = ends.map_while(|(at, _)| u32::try_from(at + 1).ok());
             std::iter::once(0).chain(starts).collect()
         })
@@ -142,5 +181,25 @@ mod tests {
     #[test]
     fn a_file_of_another_load_has_no_place() {
         assert!(Sources::new().line_column(Span::new(FileId(0), 0, 0)).is_none());
+    }
+
+    #[test]
+    fn a_new_file_never_has_the_id_of_one_that_was_read_before() {
+        let mut first = Sources::new();
+        let old = first.add("a.toml", *b"a");
+        let mut second = Sources::from(first.next());
+        let new = second.add("a.toml", *b"b");
+        assert_ne!(old, new);
+        assert!(second.line_column(Span::new(old, 0, 0)).is_none());
+    }
+
+    #[test]
+    fn a_forgotten_text_has_no_place_but_its_file_is_known_to_have_been_read() {
+        let mut sources = Sources::new();
+        let [gone, kept] = ["a.zone", "b.zone"].map(|path| sources.add(path, *b"a"));
+        sources.forget_texts(|file| file == kept);
+        let has_place = |file| sources.line_column(Span::new(file, 0, 0)).is_some();
+        assert_eq!((has_place(gone), has_place(kept)), (false, true));
+        assert_eq!(sources.paths().count(), 2);
     }
 }

@@ -78,6 +78,7 @@ fn the_examples_load_and_show_every_key() {
     let authority = rcgen::generate_simple_self_signed(vec![]).unwrap().cert.pem();
     let files = BTreeMap::from([
         ("meridian.toml", server.clone()),
+        ("fleet.toml", String::new()),
         ("zones/app.example.toml", policy.clone()),
         ("zones/authorities.pem", authority),
         ("zones/app.example.zone", ZONE.to_owned()),
