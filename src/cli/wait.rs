@@ -237,13 +237,18 @@ fn is_up(state: ShownAzState) -> bool {
     }
 }
 
-fn word(az: &AzStatus) -> &'static str {
-    match az.state {
-        ShownAzState::Eligible => "eligible",
-        ShownAzState::Held { .. } => "held",
+/// What probes say, and what an operator says.
+fn word(az: &AzStatus) -> String {
+    let measured = match az.state {
+        ShownAzState::Eligible => "up",
+        ShownAzState::Held { .. } => "up and held",
         ShownAzState::UnderMinUp => "under min_up",
         ShownAzState::Down => "down",
         ShownAzState::Awaited => "awaiting its first probe",
+    };
+    match &az.overridden {
+        Some(order) => format!("{measured} and {}", order.kind.participle()),
+        None => measured.into(),
     }
 }
 
@@ -315,15 +320,23 @@ fn missing(waited: &Waited) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::{OverrideKind, ShownOverride};
+    use crate::time::Wall;
 
     fn read(text: &str) -> Result<Condition, String> {
         text.parse().map_err(|error: ConditionError| error.to_string())
     }
 
     fn pools() -> Vec<PoolStatus> {
-        let az = |name: &str, state| AzStatus { name: name.into(), state, endpoints: vec![] };
+        let az = |name: &str, state| AzStatus {
+            name: name.into(),
+            eligible: state == ShownAzState::Eligible,
+            state,
+            overridden: None,
+            endpoints: vec![],
+        };
         let pool = |name: &str, azs| PoolStatus { name: name.into(), azs };
-        let held = ShownAzState::Held { until: Default::default() };
+        let held = ShownAzState::Held { until: Wall::default() };
         let of = |mumbai, paris| vec![az("mumbai", mumbai), az("paris", paris)];
         vec![
             pool("app.example:api", of(held, ShownAzState::Down)),
@@ -380,6 +393,24 @@ mod tests {
         let (_, mumbai) = named(&pools, Some("api"), "mumbai").unwrap()[0];
         let words = State::WORDS.iter().filter(|(_, state)| state.is_of(mumbai));
         assert_eq!(words.map(|(word, _)| *word).collect::<Vec<_>>(), ["up", "ineligible"]);
+    }
+
+    #[test]
+    fn a_drained_az_that_probes_find_up_is_up_and_not_eligible() {
+        let mut pools = pools();
+        let mumbai = &mut pools[1].azs[0];
+        let order = ShownOverride {
+            kind: OverrideKind::Drain,
+            given: "mumbai".into(),
+            reason: "deploy 42".into(),
+            by: "uid 0 (root)".into(),
+            given_at: Wall::default(),
+            until: Wall::default(),
+        };
+        (mumbai.eligible, mumbai.overridden) = (false, Some(order));
+        let words = State::WORDS.iter().filter(|(_, state)| state.is_of(mumbai));
+        assert_eq!(words.map(|(word, _)| *word).collect::<Vec<_>>(), ["up", "ineligible"]);
+        assert_eq!(word(mumbai), "up and drained");
     }
 
     #[test]

@@ -39,14 +39,14 @@ fn what_does_not_come_is_told_with_code_4() {
     let ended = host.meridian(&[&["status"], &arguments[..]].concat());
     assert_eq!(ended.out, "");
     let shown = ended.failure(4);
-    let instead = "s sydney=down is not so: sydney is eligible in app.example:web\n";
+    let instead = "s sydney=down is not so: sydney is up in app.example:web\n";
     assert!(shown.starts_with("meridian: after ") && shown.ends_with(instead), "{shown}");
 
     let ended = host.meridian(&[&["status", "--format", "json"], &arguments[..]].concat());
     let told: Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!(told["met"], false);
     assert_eq!(told["conditions"][0]["met"], true);
-    assert_eq!(told["conditions"][1]["instead"], "sydney is eligible in app.example:web");
+    assert_eq!(told["conditions"][1]["instead"], "sydney is up in app.example:web");
     ended.failure(4);
 }
 
