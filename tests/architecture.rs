@@ -36,7 +36,8 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("telemetry", &["answer", "config", "control", "route", "serve", "wire"]),
 ];
 /// The shell's upper end: the API sees control and telemetry, the command line sees everything.
-const TOP: [(&str, &[&str]); 1] = [("admin", &["answer", "control", "serve", "telemetry"])];
+const TOP: [(&str, &[&str]); 1] =
+    [("admin", &["answer", "control", "route", "serve", "telemetry"])];
 const BASE: [&str; 3] = ["id", "time", "span"];
 const CORE: [&str; 5] = ["wire", "zone", "geo", "health", "route"];
 

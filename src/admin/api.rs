@@ -4,6 +4,9 @@
 //! | --- | --- |
 //! | `GET /v1/status` | [`crate::control::Status`] |
 //! | `GET /v1/explain?name=&client=&type=` | [`crate::answer::Explanation`] |
+//! | `GET /v1/overrides` | those in force, [`crate::route::Override`] |
+//! | `POST /v1/overrides` | [`crate::control::Ordered`]; asked by [`crate::control::Order`] |
+//! | `DELETE /v1/overrides?target=` | [`crate::control::Ordered`] |
 //! | `POST /v1/reload` | [`crate::control::ReloadReport`]; 422 where something was refused |
 //! | `GET /metrics` | Prometheus text |
 //!
@@ -11,19 +14,25 @@
 
 use std::net::IpAddr;
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use serde::Deserialize;
+use axum::routing::{delete, get, post};
+use axum::{Extension, Json, Router};
+use nix::unistd::{Uid, User};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::answer::{Explanation, Question, explain};
-use crate::control::{Handle, ReloadReport, Status, Stopped};
+use crate::control::{
+    Handle, Order, OrderError, Ordered, ReloadReport, Status, Stopped, Unordered,
+};
+use crate::route::Override;
 use crate::serve::Totals;
 use crate::telemetry::metrics;
+
+use super::server::Peer;
 
 /// What the routes need.
 #[derive(Clone)]
@@ -34,7 +43,11 @@ struct Context {
 
 /// Everything: for the control socket, whose permissions say who may.
 pub fn full(control: Handle, totals: Totals) -> Router {
-    whole(routes().route("/v1/reload", post(reload))).with_state(Context { control, totals })
+    let routes = routes()
+        .route("/v1/overrides", post(give))
+        .route("/v1/overrides", delete(clear))
+        .route("/v1/reload", post(reload));
+    whole(routes).with_state(Context { control, totals })
 }
 
 /// What changes nothing: for anybody who reaches the address.
@@ -46,6 +59,7 @@ fn routes() -> Router<Context> {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/explain", get(explained))
+        .route("/v1/overrides", get(overrides))
         .route("/metrics", get(scrape))
 }
 
@@ -85,6 +99,51 @@ async fn explained(
     Ok(Json(explain(&context.control.snapshot(), &question, Some(&health))))
 }
 
+/// The overrides in force.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Listed {
+    /// In the order in which they were given.
+    pub overrides: Vec<Override>,
+}
+
+async fn overrides(State(context): State<Context>) -> Result<Json<Listed>, Failure> {
+    let overrides = context.control.status().await?.overrides;
+    Ok(Json(Listed { overrides }))
+}
+
+async fn give(
+    State(context): State<Context>,
+    Extension(peer): Extension<Peer>,
+    order: Result<Json<Order>, JsonRejection>,
+) -> Result<Json<Ordered>, Failure> {
+    let Json(order) = order?;
+    Ok(Json(context.control.give(order, name(peer).await).await?))
+}
+
+#[derive(Debug, Deserialize)]
+struct ClearQuery {
+    target: String,
+}
+
+async fn clear(
+    State(context): State<Context>,
+    Extension(peer): Extension<Peer>,
+    query: Result<Query<ClearQuery>, QueryRejection>,
+) -> Result<Json<Ordered>, Failure> {
+    let Query(ClearQuery { target }) = query?;
+    Ok(Json(context.control.clear(target, name(peer).await).await?))
+}
+
+/// As in `uid 1000 (alice)`. Names may come over a network, so a task of its own looks them up.
+async fn name(Peer(uid): Peer) -> String {
+    let Some(uid) = uid else { return "somebody unknown".into() };
+    let user = tokio::task::spawn_blocking(move || User::from_uid(Uid::from_raw(uid)));
+    match user.await {
+        Ok(Ok(Some(user))) => format!("uid {uid} ({})", user.name),
+        Ok(Ok(None) | Err(_)) | Err(_) => format!("uid {uid}"),
+    }
+}
+
 async fn reload(
     State(context): State<Context>,
 ) -> Result<(StatusCode, Json<ReloadReport>), Failure> {
@@ -105,6 +164,28 @@ struct Failure(StatusCode, String);
 impl From<Stopped> for Failure {
     fn from(stopped: Stopped) -> Self {
         Self(StatusCode::SERVICE_UNAVAILABLE, stopped.to_string())
+    }
+}
+
+impl From<Unordered> for Failure {
+    fn from(error: Unordered) -> Self {
+        let status = match &error {
+            Unordered::Refused(
+                OrderError::Duration(_) | OrderError::Reason | OrderError::Target(_),
+            ) => StatusCode::BAD_REQUEST,
+            Unordered::Refused(OrderError::NotOverridden(_)) => StatusCode::NOT_FOUND,
+            Unordered::Refused(OrderError::Last(_)) => StatusCode::CONFLICT,
+            Unordered::Refused(OrderError::NotWritten(_)) | Unordered::Stopped(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        };
+        Self(status, error.to_string())
+    }
+}
+
+impl From<JsonRejection> for Failure {
+    fn from(rejection: JsonRejection) -> Self {
+        Self(StatusCode::BAD_REQUEST, rejection.body_text())
     }
 }
 

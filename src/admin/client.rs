@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -42,11 +42,22 @@ pub async fn ask<T: DeserializeOwned>(
     path: &str,
     also: Option<StatusCode>,
 ) -> Result<T, ClientError> {
+    send(socket, method, path, Bytes::new(), also).await
+}
+
+/// As [`ask`], with a `body` in JSON.
+pub async fn send<T: DeserializeOwned>(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    body: Bytes,
+    also: Option<StatusCode>,
+) -> Result<T, ClientError> {
     let stream = UnixStream::connect(socket).await.map_err(|error| ClientError::Unreachable {
         socket: socket.display().to_string(),
         error,
     })?;
-    let (status, body) = exchange(stream, method, path).await.map_err(garbled)?;
+    let (status, body) = exchange(stream, method, path, body).await.map_err(garbled)?;
     if status.is_success() || Some(status) == also {
         return serde_json::from_slice(&body).map_err(garbled);
     }
@@ -74,6 +85,7 @@ async fn exchange(
     stream: UnixStream,
     method: Method,
     path: &str,
+    body: Bytes,
 ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -82,7 +94,8 @@ async fn exchange(
         .method(method)
         .uri(path)
         .header(hyper::header::HOST, "meridian")
-        .body(Empty::<Bytes>::new())?;
+        .header(hyper::header::CONTENT_TYPE, "application/json")
+        .body(Full::new(body))?;
     let response = sender.send_request(request).await?;
     let status = response.status();
     Ok((status, response.into_body().collect().await?.to_bytes()))

@@ -6,4 +6,4 @@ pub mod server;
 
 mod api;
 
-pub use api::{full, read_only};
+pub use api::{Listed, full, read_only};

@@ -2,19 +2,18 @@
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::serve::Listener;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixListener;
+use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -24,6 +23,29 @@ use tokio::time::{sleep, timeout};
 pub struct ControlSocket {
     path: PathBuf,
     listener: Option<UnixListener>,
+}
+
+/// Who is at the other end of a connection: the user whom the kernel names, where it names one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Peer(pub(super) Option<u32>);
+
+/// A connection whose other end may be known.
+pub trait Connection: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// The user id of the process that connected.
+    fn peer(&self) -> Option<u32>;
+}
+
+impl Connection for UnixStream {
+    /// SO_PEERCRED: the process as it was when it connected.
+    fn peer(&self) -> Option<u32> {
+        self.peer_cred().ok().map(|credentials| credentials.uid())
+    }
+}
+
+impl Connection for TcpStream {
+    fn peer(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// Owner and group may ask and act.
@@ -36,7 +58,7 @@ impl ControlSocket {
             Ok(metadata) if !metadata.file_type().is_socket() => {
                 return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is not a socket"));
             }
-            Ok(_) if UnixStream::connect(path).is_ok() => {
+            Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => {
                 return Err(io::Error::new(
                     io::ErrorKind::AddrInUse,
                     "another server listens on it",
@@ -66,7 +88,10 @@ impl Drop for ControlSocket {
 
 /// Serves on `listener` until `stop` turns true, then lets replies that were begun end. A bounded number
 /// of clients is served at a time, each for a bounded time: others wait to be accepted.
-pub async fn serve<L: Listener>(mut listener: L, routes: Router, mut stop: watch::Receiver<bool>) {
+pub async fn serve<L>(mut listener: L, routes: Router, mut stop: watch::Receiver<bool>)
+where
+    L: Listener<Io: Connection>,
+{
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -91,11 +116,8 @@ pub async fn serve<L: Listener>(mut listener: L, routes: Router, mut stop: watch
 
 /// Serves one client until it leaves, its time is over, or `stop` turns true. What goes wrong is
 /// nobody's news.
-async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-    routes: Router,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn converse<S: Connection>(stream: S, routes: Router, mut stop: watch::Receiver<bool>) {
+    let routes = routes.layer(Extension(Peer(stream.peer())));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)

@@ -24,6 +24,30 @@ pub(super) const RELOAD: &str = "\
 Examples:
   meridian check && meridian reload";
 
+pub(super) const DRAIN: &str = "\
+Examples:
+  meridian drain mumbai --for 2h --reason 'deploy 42'
+  meridian drain web/mumbai --for 30m --reason 'disk replacement'
+  meridian drain '*/*/203.0.113.10' --for 1d --reason 'machine is leaving'";
+
+pub(super) const FORCE_UP: &str = "\
+Examples:
+  meridian force-up web/mumbai --for 1h --reason 'its check is broken, not the az'";
+
+pub(super) const FORCE_DOWN: &str = "\
+Examples:
+  meridian force-down web/mumbai --for 1h --reason 'corrupts orders' --even-if-last";
+
+pub(super) const CLEAR: &str = "\
+Examples:
+  meridian clear mumbai
+  meridian status --wait web/mumbai=up && meridian clear web/mumbai";
+
+pub(super) const OVERRIDES: &str = "\
+Examples:
+  meridian overrides
+  meridian overrides --format json | jq -r '.overrides[].given'";
+
 pub(super) const DEMO: &str = "\
 Examples:
   meridian demo

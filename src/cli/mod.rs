@@ -8,6 +8,7 @@ mod examples;
 mod explain;
 mod manual;
 mod output;
+mod overrides;
 mod reload;
 mod run;
 mod socket;
@@ -21,6 +22,10 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+
+use crate::control::OrderError;
+use crate::control::orders;
+use crate::route::OverrideKind;
 
 use output::{Exit, Failure, Format};
 use wait::Condition;
@@ -53,6 +58,21 @@ enum Command {
     /// Have the running server load every file again; exits 1 if anything was refused
     #[command(after_help = examples::RELOAD)]
     Reload(Printed),
+    /// Send clients elsewhere than to an az or endpoint, unless a pool has nothing else to give
+    #[command(after_help = examples::DRAIN)]
+    Drain(Give),
+    /// Give an az or endpoint to clients whatever its probes say
+    #[command(after_help = examples::FORCE_UP)]
+    ForceUp(Give),
+    /// Give an az or endpoint to no client, whatever happens
+    #[command(after_help = examples::FORCE_DOWN)]
+    ForceDown(Give),
+    /// End a drain, force-up or force-down before its time
+    #[command(after_help = examples::CLEAR)]
+    Clear(Clear),
+    /// List the overrides in force
+    #[command(after_help = examples::OVERRIDES)]
+    Overrides(Printed),
     /// Serve the configuration's zones with a small HTTP server for every az, to try it out
     #[command(after_help = examples::DEMO)]
     Demo(Demo),
@@ -122,6 +142,31 @@ struct Status {
 }
 
 #[derive(Debug, Args)]
+struct Give {
+    /// AZ in every pool, POOL/AZ or POOL/AZ/ADDRESS, with * for any part of a name
+    target: String,
+    /// How long it lasts, from 1s to 30d, as in 2h or 1h30m
+    #[arg(long = "for", value_name = "DURATION", value_parser = lasting)]
+    duration: String,
+    /// Why, for those who find it in status, log and audit log
+    #[arg(long, value_name = "TEXT", value_parser = orders::reason)]
+    reason: String,
+    /// Do it even if that leaves a pool no eligible az
+    #[arg(long)]
+    even_if_last: bool,
+    #[command(flatten)]
+    printed: Printed,
+}
+
+#[derive(Debug, Args)]
+struct Clear {
+    /// The target of the override, as it was given
+    target: String,
+    #[command(flatten)]
+    printed: Printed,
+}
+
+#[derive(Debug, Args)]
 struct Demo {
     #[command(subcommand)]
     action: Option<DemoAction>,
@@ -148,6 +193,11 @@ const ATTRIBUTION: &str = "\
 Clients are located with IP Geolocation by DB-IP (https://db-ip.com) and country points derived
 from GeoNames (https://www.geonames.org), both CC BY 4.0.";
 
+/// How long an override lasts, as it is typed.
+fn lasting(text: &str) -> Result<String, OrderError> {
+    orders::duration(text).map(|_| text.into())
+}
+
 /// All commands and their options.
 pub fn command() -> clap::Command {
     Arguments::command()
@@ -164,6 +214,11 @@ pub fn main() -> ExitCode {
         }
         Command::Status(Status { wait, timeout, printed }) => wait::wait(&printed, &wait, timeout),
         Command::Reload(arguments) => reload::reload(&arguments),
+        Command::Drain(arguments) => overrides::give(OverrideKind::Drain, arguments),
+        Command::ForceUp(arguments) => overrides::give(OverrideKind::ForceUp, arguments),
+        Command::ForceDown(arguments) => overrides::give(OverrideKind::ForceDown, arguments),
+        Command::Clear(arguments) => overrides::clear(&arguments),
+        Command::Overrides(arguments) => overrides::list(&arguments),
         Command::Demo(Demo { action: None, config }) => demo::serve(&config),
         Command::Demo(Demo { action: Some(DemoAction::Stop { az }), config }) => {
             demo::switch(&config, &az, demo::Switch::Stop)

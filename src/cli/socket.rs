@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hyper::{Method, StatusCode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::admin::client;
@@ -41,6 +42,20 @@ impl Config {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let asked = runtime.block_on(client::ask(&socket, method, path, also));
         asked.map_err(|error| Failure::of_client(&error))
+    }
+
+    /// As [`Self::ask`], with a body.
+    pub(super) fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let socket = self.socket()?;
+        let body = serde_json::to_vec(body)?.into();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let sent = runtime.block_on(client::send(&socket, method, path, body, None));
+        sent.map_err(|error| Failure::of_client(&error))
     }
 
     /// The control socket. It is found even while the configuration has errors.

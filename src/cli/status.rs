@@ -8,11 +8,12 @@ use hyper::Method;
 use crate::control::Status;
 use crate::control::status::{LoadStatus, Standing};
 use crate::health::HealthState;
-use crate::route::{AzStatus, EndpointStatus, ShownAzState};
+use crate::route::{AzStatus, EndpointStatus, ShownAzState, ShownOverride};
 use crate::time::Wall;
 
 use super::Printed;
 use super::output::{Failure, plural};
+use super::overrides::line;
 
 /// Shows what the running server knows.
 pub(super) fn status(arguments: &Printed) -> Result<(), Failure> {
@@ -32,6 +33,13 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
     let Status { version, started_at, now, generation, published_at, .. } = status;
     writeln!(out, "meridian {version}, up {}", age(*now, *started_at))?;
     writeln!(out, "generation {generation}, published {}", ago(*now, *published_at))?;
+    if !status.overrides.is_empty() {
+        writeln!(out)?;
+    }
+    for order in &status.overrides {
+        let left = span(order.until.saturating_since(*now));
+        writeln!(out, "{}\n  {left} left, given {}", line(order), ago(*now, order.given_at))?;
+    }
     for pool in &status.health.pools {
         writeln!(out, "\npool {}", pool.name)?;
         for az in &pool.azs {
@@ -88,7 +96,26 @@ fn load(out: &mut String, load: &LoadStatus, now: Wall) -> std::fmt::Result {
     Ok(())
 }
 
+/// What counts, and what is measured beside it where an operator decided otherwise.
 fn az_state(az: &AzStatus, now: Wall) -> String {
+    match &az.overridden {
+        Some(order) => format!("{}; measured: {}", forced(order), measured(az, now)),
+        // An endpoint of it may be overridden.
+        None if az.eligible == (az.state == ShownAzState::Eligible) => measured(az, now),
+        None => {
+            let counts = if az.eligible { "eligible" } else { "not eligible" };
+            format!("{counts} by overrides; measured: {}", measured(az, now))
+        }
+    }
+}
+
+/// What an operator ordered.
+fn forced(order: &ShownOverride) -> String {
+    let ShownOverride { kind, reason, by, until, .. } = order;
+    format!("{} until {until} by {by} ({reason})", kind.participle())
+}
+
+fn measured(az: &AzStatus, now: Wall) -> String {
     match az.state {
         ShownAzState::Eligible => "eligible".into(),
         ShownAzState::Held { until } => {
@@ -101,6 +128,13 @@ fn az_state(az: &AzStatus, now: Wall) -> String {
 }
 
 fn endpoint_state(endpoint: &EndpointStatus, now: Wall) -> String {
+    match &endpoint.overridden {
+        Some(order) => format!("{}; measured: {}", forced(order), probed(endpoint, now)),
+        None => probed(endpoint, now),
+    }
+}
+
+fn probed(endpoint: &EndpointStatus, now: Wall) -> String {
     let Some(monitor) = &endpoint.monitor else { return "not checked: always up".into() };
     let state = match monitor.state {
         HealthState::Unknown => "unknown",
@@ -127,7 +161,7 @@ fn age(now: Wall, then: Wall) -> String {
 }
 
 /// `5.0 s ago`, or `3 days ago` with the date.
-fn ago(now: Wall, then: Wall) -> String {
+pub(super) fn ago(now: Wall, then: Wall) -> String {
     let age = age(now, then);
     if now.saturating_since(then) < DAYS {
         return format!("{age} ago");
@@ -140,7 +174,7 @@ fn ago(now: Wall, then: Wall) -> String {
 const DAYS: Duration = Duration::from_secs(2 * 24 * 3600);
 
 /// A duration in its two largest units.
-fn span(duration: Duration) -> String {
+pub(super) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..10 => format!("{:.1} s", duration.as_secs_f64()),

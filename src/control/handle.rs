@@ -7,7 +7,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::answer::Snapshot;
 use crate::serve::Shared;
 
-use super::{ReloadReport, Status};
+use super::orders::Task;
+use super::{Order, OrderError, Ordered, ReloadReport, Status};
 
 /// Asks the control task; cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,6 +23,7 @@ pub struct Handle {
 pub(super) enum Command {
     Status(oneshot::Sender<Status>),
     Reload(oneshot::Sender<ReloadReport>),
+    Order(Task),
     Stop(oneshot::Sender<()>),
 }
 
@@ -29,6 +31,17 @@ pub(super) enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server is stopping")]
 pub struct Stopped;
+
+/// Why an override was neither given nor cleared.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unordered {
+    /// It was refused.
+    #[error(transparent)]
+    Refused(#[from] OrderError),
+    /// Nobody was there to take it.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
 
 impl Handle {
     pub(super) fn new(
@@ -62,6 +75,18 @@ impl Handle {
     /// Loads every file again, and tells what came of it once that has taken effect.
     pub async fn reload(&self) -> Result<ReloadReport, Stopped> {
         self.ask(Command::Reload).await
+    }
+
+    /// Gives an override, in the name of `by`. It is on the disk and in force once this returns.
+    pub async fn give(&self, order: Order, by: String) -> Result<Ordered, Unordered> {
+        let task = |reply| Command::Order(Task::Give { order, by, reply });
+        Ok(self.ask(task).await??)
+    }
+
+    /// Ends the override that was given for `target`, in the name of `by`.
+    pub async fn clear(&self, target: String, by: String) -> Result<Ordered, Unordered> {
+        let task = |reply| Command::Order(Task::Clear { target, by, reply });
+        Ok(self.ask(task).await??)
     }
 
     /// Ends the control task, its state saved.

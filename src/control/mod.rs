@@ -3,11 +3,13 @@
 //!
 //! Probes come from [`crate::probe`], decisions from [`crate::route::Director`], files from
 //! [`load`] on a thread of its own. What fails to load leaves the current generation serving and is
-//! told in the log, in `status` and to whoever asked. This task never waits for a disk.
+//! told in the log, in `status` and to whoever asked. Overrides take their way through [`orders`].
+//! This task never waits for a disk.
 
 mod databases;
 mod handle;
 pub mod load;
+pub mod orders;
 mod saver;
 pub mod status;
 
@@ -32,11 +34,13 @@ use crate::serve::Shared;
 use crate::store::Store;
 use crate::time::{Monotonic, Now};
 
-pub use handle::{Handle, Stopped};
+pub use handle::{Handle, Stopped, Unordered};
 pub use load::{Loaded, Occasion, Report};
+pub use orders::{Order, OrderError, Ordered};
 pub use status::Status;
 
 use handle::Command;
+use orders::Orders;
 use saver::Saver;
 use status::{LoadStatus, TransitionCount};
 
@@ -63,6 +67,7 @@ pub struct Control {
     director: Director,
     driver: Driver,
     saver: Option<Saver>,
+    orders: Orders,
     /// When health is saved; `None`: it is.
     save: Option<Monotonic>,
     shared: Shared,
@@ -122,11 +127,12 @@ impl Control {
     ) -> std::io::Result<Handle> {
         let now = clock.now();
         let saved = store.as_ref().map(restore).unwrap_or_default();
+        let (overrides, orders) = store.as_ref().map(restore_overrides).unwrap_or_default();
         let saver = store.map(Saver::spawn).transpose()?;
         let seed = now.wall.since_epoch().as_nanos() as u64;
         let wait = loaded.settings().startup_wait;
         let (director, effects) =
-            Director::start(loaded.routing.clone(), &saved, Overrides::default(), seed, wait, now);
+            Director::start(loaded.routing.clone(), &saved, overrides, seed, wait, now);
         let snapshot = loaded.snapshot(Generation(1), director.routes());
         let shared: Shared = Arc::new(ArcSwap::from_pointee(snapshot));
         let (observe, observed) = mpsc::channel(QUEUE);
@@ -145,6 +151,7 @@ impl Control {
             director,
             driver: Driver::spawn(prober, clock, observe),
             saver,
+            orders,
             save: None,
             shared,
             published: now,
@@ -178,11 +185,13 @@ impl Control {
                     }
                 },
                 Some(read) = self.inbox.loads.recv() => self.replace(read),
+                result = self.orders.written() => self.written(result),
                 command = self.inbox.commands.recv() => match command {
                     Some(Command::Status(reply)) => {
                         let _ = reply.send(self.status());
                     }
                     Some(Command::Reload(reply)) => self.reload(reply),
+                    Some(Command::Order(task)) => self.order(task),
                     Some(Command::Stop(reply)) => stopped = Some(Some(reply)),
                     None => stopped = Some(None),
                 },
@@ -240,7 +249,7 @@ impl Control {
     }
 
     fn carry_out(&mut self, effects: Effects, now: Now) {
-        let Effects { epoch: _, probes, routes, transitions, overrides: _, wake, save, ready } =
+        let Effects { epoch: _, probes, routes, transitions, overrides, wake, save, ready } =
             effects;
         self.wake = wake;
         if let Some(routes) = routes {
@@ -252,6 +261,7 @@ impl Control {
         for transition in &transitions {
             self.tell(transition);
         }
+        self.note(&overrides, now);
         if save {
             self.save.get_or_insert(now.mono + SAVE_PAUSE);
         }
@@ -416,6 +426,7 @@ impl Control {
             generation: self.shared.load().generation.0,
             published_at: self.published.wall,
             health: self.director.status(now),
+            overrides: self.director.overrides().iter().cloned().collect(),
             transitions: self.transition_counts(),
             zones: self.loaded.zone_status(),
             databases: self.loaded.database_status(now.wall),
@@ -451,6 +462,18 @@ fn restore(store: &Store) -> Saved {
         Err(error) => {
             tracing::warn!(%error, "can't read saved health, so every endpoint starts unknown: {error}");
             Saved::default()
+        }
+    }
+}
+
+/// What was in force before the restart. Where that can't be read no order is taken: it would be
+/// written over.
+fn restore_overrides(store: &Store) -> (Overrides, Orders) {
+    match store.load_in_force() {
+        Ok(overrides) => (overrides.unwrap_or_default(), Orders::default()),
+        Err(error) => {
+            tracing::error!(%error, "overrides are not restored, and none are taken: {error}");
+            (Overrides::default(), Orders::closed(error.to_string()))
         }
     }
 }

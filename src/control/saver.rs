@@ -1,5 +1,9 @@
-//! Writes health to disk on a thread of its own, so that a slow disk never delays a transition.
-//! While one state is written one more may wait; who has a newer one then keeps it until later.
+//! Writes to disk on a thread of its own, so that a slow disk never delays a transition: health,
+//! and overrides with the audit log.
+//!
+//! While one state of health is written one more may wait; who has a newer one then keeps it until
+//! later. Of overrides one change is under way at a time, and whoever asked for it is told when it
+//! is on the disk.
 
 use std::thread;
 use std::time::Duration;
@@ -7,22 +11,48 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::route::Saved;
-use crate::store::Store;
+use crate::route::{Overrides, Saved};
+use crate::store::{Store, StoreError};
+
+use super::orders::Entry;
 
 /// The thread that writes.
 #[derive(Debug)]
 pub(super) struct Saver {
-    states: mpsc::Sender<Saved>,
+    work: mpsc::Sender<Work>,
     ended: oneshot::Receiver<()>,
 }
+
+/// Why something is not on the disk.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotWritten {
+    /// The disk refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nobody is there to write.
+    #[error("the thread that writes has panicked")]
+    Panicked,
+}
+
+#[derive(Debug)]
+enum Work {
+    Health(Saved),
+    Overrides {
+        in_force: Overrides,
+        entries: Vec<Entry>,
+        written: oneshot::Sender<Result<(), NotWritten>>,
+    },
+}
+
+/// A state of health and a change of overrides may wait.
+const QUEUE: usize = 2;
 
 /// How long the end of the server waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Saver {
     pub(super) fn spawn(store: Store) -> std::io::Result<Self> {
-        let (states, received) = mpsc::channel(1);
+        let (work, received) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
         thread::Builder::new().name("store".into()).spawn(move || {
             run(&store, received);
@@ -30,22 +60,38 @@ impl Saver {
             // Nobody waits after a disk that took too long.
             let _ = end.send(());
         })?;
-        Ok(Self { states, ended })
+        Ok(Self { work, ended })
     }
 
     /// Has `state` written. Returns whether it was taken: not while another waits to be written.
     pub(super) fn offer(&self, state: impl FnOnce() -> Saved) -> bool {
-        let place = self.states.try_reserve();
-        place.map(|place| place.send(state())).is_ok()
+        if self.work.capacity() < QUEUE {
+            return false;
+        }
+        let place = self.work.try_reserve();
+        place.map(|place| place.send(Work::Health(state()))).is_ok()
+    }
+
+    /// Has `entries` added to the audit log and `in_force` written, and tells when that is done. One
+    /// such change at a time: then there is always a place for it.
+    pub(super) fn record(
+        &self,
+        in_force: Overrides,
+        entries: Vec<Entry>,
+    ) -> Result<oneshot::Receiver<Result<(), NotWritten>>, NotWritten> {
+        let (written, told) = oneshot::channel();
+        let work = Work::Overrides { in_force, entries, written };
+        self.work.try_send(work).map_err(|_| NotWritten::Panicked)?;
+        Ok(told)
     }
 
     /// Has the last state written, and waits until it is on disk.
     pub(super) async fn finish(self, last: Saved) {
-        let Self { states, ended } = self;
+        let Self { work, ended } = self;
         let written = async {
             // The thread has panicked if it does not take this.
-            let _ = states.send(last).await;
-            drop(states);
+            let _ = work.send(Work::Health(last)).await;
+            drop(work);
             ended.await
         };
         match timeout(PATIENCE, written).await {
@@ -56,16 +102,23 @@ impl Saver {
     }
 }
 
-fn run(store: &Store, mut states: mpsc::Receiver<Saved>) {
+fn run(store: &Store, mut work: mpsc::Receiver<Work>) {
     let mut failing = false;
-    while let Some(state) = states.blocking_recv() {
-        match store.save(&state) {
-            Ok(()) => failing = false,
-            Err(error) if !failing => {
-                failing = true;
-                tracing::error!(%error, "can't save health, so a restart would lose it: {error}");
+    while let Some(work) = work.blocking_recv() {
+        match work {
+            Work::Health(state) => match store.save(&state) {
+                Ok(()) => failing = false,
+                Err(error) if !failing => {
+                    failing = true;
+                    tracing::error!(%error, "can't save health, so a restart would lose it: {error}");
+                }
+                Err(_) => {}
+            },
+            Work::Overrides { in_force, entries, written } => {
+                let result = store.record(&in_force, &entries).map_err(NotWritten::from);
+                // Control has ended if nobody takes it.
+                let _ = written.send(result);
             }
-            Err(_) => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::geo::DatabaseInfo;
-use crate::route;
+use crate::route::{self, Override};
 use crate::time::Wall;
 
 /// All that is known of the running server.
@@ -21,6 +21,8 @@ pub struct Status {
     pub published_at: Wall,
     /// Pools, azs and endpoints.
     pub health: route::Status,
+    /// The overrides in force, in the order in which they were given.
+    pub overrides: Vec<Override>,
     /// How often azs became eligible or ceased to be, since the start.
     pub transitions: Vec<TransitionCount>,
     /// The zones, in canonical order of their origins.

@@ -12,11 +12,12 @@ use prometheus_client::registry::Registry;
 
 use crate::answer::{Kind, Transport};
 use crate::control::Status;
+use crate::route::OverrideKind;
 use crate::serve::Totals;
 use crate::wire::Rcode;
 
 /// Every metric's name, without the `_total` that counters get, and its help text.
-pub const METRICS: [(&str, &str); 15] = [
+pub const METRICS: [(&str, &str); 16] = [
     ("meridian_build_info", "The version that runs; always 1"),
     ("meridian_start_timestamp_seconds", "When the process started"),
     ("meridian_answers", "Messages by what kind of answer they got"),
@@ -28,6 +29,7 @@ pub const METRICS: [(&str, &str); 15] = [
     ("meridian_endpoint_up", "Whether an endpoint counts as up"),
     ("meridian_az_eligible", "Whether an az may be given to a pool's clients"),
     ("meridian_transitions", "Changes of an az's eligibility"),
+    ("meridian_overrides", "Overrides in force"),
     ("meridian_zone_serial", "The SOA serial that a zone serves"),
     ("meridian_loads", "Loads of the files, by whether all of them took effect"),
     ("meridian_load_clean", "Whether everything in the files took effect at the last load"),
@@ -122,7 +124,13 @@ impl Source {
                 ([("pool", count.pool.clone()), ("az", count.az.clone()), ("to", to.into())], n)
             })
         });
-        out.counters("meridian_transitions", transitions)
+        out.counters("meridian_transitions", transitions)?;
+        let kinds = [OverrideKind::Drain, OverrideKind::ForceUp, OverrideKind::ForceDown];
+        let overrides = kinds.map(|kind| {
+            let count = self.status.overrides.iter().filter(|order| order.kind == kind).count();
+            ([("kind", kind.to_string())], count as f64)
+        });
+        out.gauges("meridian_overrides", overrides)
     }
 
     fn files(&self, out: &mut Out<'_, '_>) -> fmt::Result {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{bare, sample, table};
 
 const PAGE: &str = include_str!("../../docs/commands.md");
+const OPERATIONS: &str = include_str!("../../docs/operations.md");
 /// Routers don't tell their routes; the files that add them do.
 const API: &str = include_str!("../../src/admin/api.rs");
 
@@ -48,9 +49,17 @@ fn every_field_of_the_api_is_documented_with_its_type() {
     assert_fields("### Status", &sample::status());
     assert_fields("### Explanation", &sample::explanation());
     assert_fields("### Reload", &sample::reload());
+    assert_fields("### Override", &sample::given());
+    assert_fields("### Order", &sample::wanted());
+    assert_fields("### Ordered", &sample::ordered());
     assert_fields("### Check", &sample::checked());
     assert_fields("### Wait", &sample::waited());
     assert_fields("### Diagnostic", &sample::record());
+}
+
+#[test]
+fn every_field_of_the_audit_log_is_documented_with_its_type() {
+    assert_fields_on(OPERATIONS, "### The audit log", &sample::entry());
 }
 
 #[test]
@@ -84,9 +93,13 @@ fn collect(command: &clap::Command, parents: &str, into: &mut BTreeMap<String, B
 }
 
 fn assert_fields(heading: &str, value: &impl Serialize) {
+    assert_fields_on(PAGE, heading, value);
+}
+
+fn assert_fields_on(page: &str, heading: &str, value: &impl Serialize) {
     let mut known = BTreeMap::new();
     flatten("", &serde_json::to_value(value).unwrap(), &mut known);
-    let rows = table(PAGE, heading).into_iter();
+    let rows = table(page, heading).into_iter();
     // What has a table of its own.
     let (linked, rows): (Vec<_>, Vec<_>) = rows.partition(|row| row[1].starts_with('['));
     let (objects, fields): (Vec<_>, Vec<_>) =

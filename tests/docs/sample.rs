@@ -3,15 +3,18 @@
 use meridian::answer::Explanation;
 use meridian::answer::explain::{ExplainedAz, ExplainedPlace, ExplainedRule, Steering, Verdict};
 use meridian::cli::{Awaited, Checked, Summary, Waited};
-use meridian::control::ReloadReport;
 use meridian::control::load::Counts;
+use meridian::control::orders::{Change, Deed, Entry};
 use meridian::control::status::{
     DatabaseStatus, LoadStatus, Standing, Status, TransitionCount, ZoneStatus,
 };
+use meridian::control::{Order, Ordered, ReloadReport};
 use meridian::diag::{Position, Record, Related};
 use meridian::health::HealthState;
 use meridian::route::status::{MonitorStatus, PoolStatus, ShownSetback};
-use meridian::route::{self, AzStatus, EndpointStatus, OverrideKind, ShownAzState, ShownOverride};
+use meridian::route::{
+    self, AzStatus, EndpointStatus, Override, OverrideKind, ShownAzState, ShownOverride,
+};
 use meridian::span::Severity;
 use meridian::time::Wall;
 
@@ -58,6 +61,9 @@ pub(crate) fn status() -> Status {
         generation: 7,
         published_at: at,
         health: route::Status { ready: true, pools: vec![pool] },
+        overrides: [OverrideKind::Drain, OverrideKind::ForceUp, OverrideKind::ForceDown]
+            .map(|kind| Override { kind, ..given() })
+            .into(),
         transitions: vec![TransitionCount {
             pool: "app.example:web".into(),
             az: "mumbai".into(),
@@ -130,6 +136,47 @@ pub(crate) fn explanation() -> Explanation {
         authority: vec!["app.example. 30 IN SOA …".into()],
         scope: Some(12),
     }
+}
+
+pub(crate) fn given() -> Override {
+    Override {
+        kind: OverrideKind::Drain,
+        given: "web/*".into(),
+        targets: vec!["app.example:web/mumbai".parse().unwrap()],
+        reason: "deploy 42".into(),
+        by: "uid 1000 (alice)".into(),
+        given_at: Wall::default(),
+        until: Wall::default(),
+    }
+}
+
+pub(crate) fn entry() -> Entry {
+    Entry {
+        at: Wall::default(),
+        by: "uid 1000 (alice)".into(),
+        what: Deed::Refused,
+        kind: OverrideKind::Drain,
+        target: "web/*".into(),
+        targets: vec!["app.example:web/mumbai".parse().unwrap()],
+        reason: "deploy 42".into(),
+        until: Wall::default(),
+        refusal: Some("mumbai is the last of app.example:web".into()),
+    }
+}
+
+pub(crate) fn wanted() -> Order {
+    Order {
+        kind: OverrideKind::Drain,
+        target: "web/*".into(),
+        duration: "2h".into(),
+        reason: "deploy 42".into(),
+        even_if_last: false,
+    }
+}
+
+pub(crate) fn ordered() -> Ordered {
+    let change = Change { pool: "app.example:web".into(), az: "mumbai".into(), eligible: false };
+    Ordered { order: given(), replaced: Some(given()), changes: vec![change], generation: 7 }
 }
 
 pub(crate) fn reload() -> ReloadReport {

@@ -35,7 +35,15 @@ impl Reply {
 pub fn control(host: &Host, request: &str) -> Reply {
     let stream = UnixStream::connect(host.path("control.sock")).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    exchange(stream, request)
+    exchange(stream, request, "")
+}
+
+/// Sends a request with a body in JSON to the control socket.
+#[track_caller]
+pub fn send(host: &Host, request: &str, body: &str) -> Reply {
+    let stream = UnixStream::connect(host.path("control.sock")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    exchange(stream, request, body)
 }
 
 /// Sends a request to an address.
@@ -43,12 +51,17 @@ pub fn control(host: &Host, request: &str) -> Reply {
 pub fn tcp(address: SocketAddr, request: &str) -> Reply {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    exchange(stream, request)
+    exchange(stream, request, "")
 }
 
 #[track_caller]
-fn exchange(mut stream: impl Read + Write, request: &str) -> Reply {
-    let request = format!("{request} HTTP/1.1\r\nHost: meridian\r\nConnection: close\r\n\r\n");
+fn exchange(mut stream: impl Read + Write, request: &str, body: &str) -> Reply {
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+    let request = format!(
+        "{request} HTTP/1.1\r\nHost: meridian\r\nConnection: close\r\n{kind}\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     stream.write_all(request.as_bytes()).unwrap();
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();

@@ -22,6 +22,7 @@ mod demo;
 mod failover;
 mod listeners;
 mod log;
+mod overrides;
 mod reload;
 mod start;
 mod stop;

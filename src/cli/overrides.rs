@@ -1,0 +1,84 @@
+//! `meridian drain`, `force-up`, `force-down`, `clear` and `overrides`.
+
+use std::fmt::Write;
+
+use hyper::Method;
+
+use crate::admin::Listed;
+use crate::control::orders::Change;
+use crate::control::{Order, Ordered};
+use crate::route::{Override, OverrideKind, Target};
+
+use super::output::Failure;
+use super::{Clear, Give, Printed};
+
+/// Gives an override, and shows what it came to.
+pub(super) fn give(kind: OverrideKind, arguments: Give) -> Result<(), Failure> {
+    let Give { target, duration, reason, even_if_last, printed: Printed { format, config } } =
+        arguments;
+    let order = Order { kind, target, duration, reason, even_if_last };
+    let ordered: Ordered = config.send(Method::POST, "/v1/overrides", &order)?;
+    format.show(&ordered, given)
+}
+
+/// Ends an override early, and shows what that came to.
+pub(super) fn clear(arguments: &Clear) -> Result<(), Failure> {
+    let Clear { target, printed: Printed { format, config } } = arguments;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let query = query.append_pair("target", target).finish();
+    let ordered: Ordered = config.ask(Method::DELETE, &format!("/v1/overrides?{query}"), None)?;
+    format.show(&ordered, cleared)
+}
+
+/// Shows the overrides in force.
+pub(super) fn list(arguments: &Printed) -> Result<(), Failure> {
+    let Printed { format, config } = arguments;
+    let listed: Listed = config.ask(Method::GET, "/v1/overrides", None)?;
+    format.show(&listed, |Listed { overrides }| match overrides.as_slice() {
+        [] => "no overrides\n".into(),
+        overrides => overrides.iter().map(|order| line(order) + "\n").collect(),
+    })
+}
+
+/// An override in a line.
+pub(super) fn line(order: &Override) -> String {
+    let Override { kind, given, reason, by, until, .. } = order;
+    format!("{kind} of {given} until {until} by {by}: {reason}{}", expansion(order))
+}
+
+fn given(ordered: &Ordered) -> String {
+    let Ordered { order, replaced, changes, generation } = ordered;
+    let mut text = line(order) + "\n";
+    if let Some(replaced) = replaced {
+        let Override { kind, until, reason, .. } = replaced;
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "  in place of the {kind} until {until}: {reason}");
+    }
+    text + &consequences(changes, *generation)
+}
+
+fn cleared(ordered: &Ordered) -> String {
+    let Ordered { order: Override { kind, given, .. }, changes, generation, .. } = ordered;
+    format!("{kind} of {given} cleared\n") + &consequences(changes, *generation)
+}
+
+/// What the target came to, where that is not what was written.
+fn expansion(order: &Override) -> String {
+    match order.targets.as_slice() {
+        [target] if target.to_string() == order.given => String::new(),
+        targets => targets.iter().map(|target: &Target| format!("\n  {target}")).collect(),
+    }
+}
+
+fn consequences(changes: &[Change], generation: u64) -> String {
+    let mut text = String::new();
+    for Change { pool, az, eligible } in changes {
+        let is = if *eligible { "back in" } else { "out of" };
+        let _ = writeln!(text, "{az} is {is} {pool}");
+    }
+    if changes.is_empty() {
+        text.push_str("no az became eligible or ceased to be\n");
+    }
+    let _ = writeln!(text, "generation {generation} serves");
+    text
+}
