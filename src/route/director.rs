@@ -6,21 +6,22 @@
 //! are fed the same give the same effects.
 //!
 //! A result touches only the azs that depend on its monitor. What they then are is decided in
-//! [`super::eligibility`], what clients get in [`super::table`], and when that is published in
+//! [`super::eligibility`], where they stand with what operators say in `standing`, what clients get in [`super::table`], and when that is published in
 //! `publication`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::eligibility::{WhileUnknown, judge};
-use super::pool_health::{PoolHealth, Remembered, Watch, Watches, assess, counted, motion};
+use super::eligibility::WhileUnknown;
+use super::pool_health::{AzHealth, Forces, PoolHealth, Remembered, Watch, Watches, assess, look};
 use super::publication::Publication;
 use super::saved::SavedMonitor;
+use super::standing::Forced;
 use super::table::Rows;
 use super::{
-    AzState, Effects, Eligibility, Event, Overrides, Pool, PoolAz, PoolId, ProbeAt, Reason,
-    Routing, RoutingTable, Saved, Topology, Transition,
+    AzState, Effects, Eligibility, Event, OverrideChange, Overrides, Pool, PoolAz, PoolId, ProbeAt,
+    Reason, Routing, RoutingTable, Saved, Topology, Transition,
 };
 use crate::health::schedule::mix;
 use crate::health::{HealthState, Monitor, MonitorId, Outcome, Schedule, Verdict};
@@ -40,6 +41,10 @@ pub struct Director {
     pub(super) rows: Rows,
     pub(super) publication: Publication,
     pub(super) overrides: Overrides,
+    /// What those come to in this topology.
+    pub(super) forces: Forces,
+    /// Until when azs that operators took out are fresh.
+    pub(super) fresh: BTreeSet<(Monotonic, PoolAzIndex)>,
     seed: u64,
     start: Start,
     saved_at: Monotonic,
@@ -57,9 +62,11 @@ enum Start {
 
 /// Why an az is looked at again.
 #[derive(Clone, Copy)]
-enum Trigger<'a> {
+pub(super) enum Trigger<'a> {
     Result(MonitorId, &'a Verdict),
     Deadline,
+    /// What operators say is another thing; what they said before.
+    Override(Option<&'a Forced>),
 }
 
 impl Director {
@@ -70,11 +77,12 @@ impl Director {
     pub fn start(
         routing: Routing,
         saved: &Saved,
-        overrides: Overrides,
+        mut overrides: Overrides,
         seed: u64,
         startup_wait: Duration,
         now: Now,
     ) -> (Self, Effects) {
+        let expired = overrides.expire(now.wall);
         let none = Saved::default();
         let saved = if saved.is_fresh(now) { saved } else { &none };
         let mut director = Self {
@@ -87,6 +95,8 @@ impl Director {
             rows: Rows::default(),
             publication: Publication::new(IdVec::new()),
             overrides,
+            forces: Forces::new(),
+            fresh: BTreeSet::new(),
             seed,
             start: Start::Waiting { until: now.mono + startup_wait },
             saved_at: now.mono,
@@ -109,13 +119,18 @@ impl Director {
                 None => AzState::Awaited,
             },
             while_unknown: az.endpoints.iter().map(|_| WhileUnknown::Up).collect(),
+            was_up: {
+                let last = saved.last_up(&pool.name, &topology.azs[az.az].name);
+                az.endpoints.iter().map(|endpoint| last.contains(&endpoint.address)).collect()
+            },
         };
-        let pools = assess(&topology, &watches, remember, now);
-        director.install(routing, watches, pools);
+        let forces = director.forces_in(&topology, &director.overrides, now);
+        let pools = assess(&topology, &watches, remember, &forces, now);
+        director.install(routing, watches, pools, forces);
         director.publication = Publication::new(director.all_routes());
 
         let mut effects = Effects::none(director.epoch);
-        director.expire(now, &mut effects);
+        effects.overrides = expired.into_iter().map(OverrideChange::Expired).collect();
         effects.probes = director.pending_probes();
         effects.routes = Some(director.routes());
         director.finish(&mut effects, now);
@@ -136,11 +151,23 @@ impl Director {
             Event::Clear(targets) => self.clear(&targets, &mut effects),
         }
         self.expire(now, &mut effects);
+        if !effects.overrides.is_empty() {
+            self.enforce(now, &mut touched, &mut effects);
+        }
+        while let Some(&(until, index)) = self.fresh.first()
+            && until <= now.mono
+        {
+            self.fresh.remove(&(until, index));
+            self.reassess(index, Trigger::Deadline, now, &mut touched, &mut effects);
+        }
         while let Some(&(until, index)) = self.holds.first()
             && until <= now.mono
         {
             self.holds.remove(&(until, index));
             self.reassess(index, Trigger::Deadline, now, &mut touched, &mut effects);
+        }
+        for (&pool, positions) in &mut touched {
+            effects.save |= self.remember_what_is_up(pool, positions);
         }
         let changed: Vec<_> = touched
             .into_iter()
@@ -193,7 +220,7 @@ impl Director {
     }
 
     /// Looks at an az of a pool again.
-    fn reassess(
+    pub(super) fn reassess(
         &mut self,
         index: PoolAzIndex,
         trigger: Trigger<'_>,
@@ -205,17 +232,21 @@ impl Director {
         let topology = Arc::clone(&self.routing.topology);
         let pool = &topology.pools[pool_id];
         let az = &pool.azs[usize::from(position)];
-        let PoolHealth { families, azs } = &self.pools[pool_id];
-        let health = &azs[usize::from(position)];
-        let before = health.state;
-        let judgement =
-            judge(pool, *families, az, counted(&self.watches, az, &health.while_unknown));
-        let after = before.next(&judgement, pool.hold, now.mono);
-        let motion = motion(&topology, &self.watches, az, after);
+        let families = self.pools[pool_id].families;
+        let AzHealth { state: before, standing: stood, while_unknown, .. } = self.health(index);
+        let (before, stood) = (*before, *stood);
+        let forced = self.forces.get(&index);
+        let (place, known) = ((pool, families, az), (before, &**while_unknown));
+        let (after, stands) = look(&topology, &self.watches, place, known, forced, now);
 
         let health = &mut self.pools[pool_id].azs[usize::from(position)];
-        (health.state, health.judgement, health.motion) = (after, judgement, motion);
+        (health.state, health.standing) = (after, stands);
         touched.entry(pool_id).or_default().insert(position);
+        if stood.is_eligible() != stands.is_eligible() {
+            let (reason, first_failure) = self.reason(index, before, trigger);
+            let transition = Transition { first_failure, ..self.transition(index, reason, now) };
+            effects.transitions.push(transition);
+        }
         if before == after {
             return;
         }
@@ -226,17 +257,23 @@ impl Director {
             self.holds.insert((until, index));
         }
         effects.save = true;
-        if before.is_eligible() != after.is_eligible() {
-            let (reason, first_failure) = self.reason(before, trigger);
-            let transition = Transition { first_failure, ..self.transition(index, reason, now) };
-            effects.transitions.push(transition);
-        }
     }
 
-    /// Why an az that was in state `before` is eligible now or is not, and the first of the
+    /// The health of an az of a pool.
+    pub(super) fn health(&self, (pool, position): PoolAzIndex) -> &AzHealth {
+        &self.pools[pool].azs[usize::from(position)]
+    }
+
+    /// Why an az that was measured in state `before` is eligible now or is not, and the first of the
     /// failures that led there.
-    fn reason(&self, before: AzState, trigger: Trigger<'_>) -> (Reason, Option<Monotonic>) {
+    fn reason(
+        &self,
+        index: PoolAzIndex,
+        before: AzState,
+        trigger: Trigger<'_>,
+    ) -> (Reason, Option<Monotonic>) {
         match (before, trigger) {
+            (_, Trigger::Override(said)) => (self.overridden(index, said), None),
             (AzState::Held { hold, .. }, _) => (Reason::Held(hold), None),
             (_, Trigger::Result(monitor, Verdict::Failure(cause))) => {
                 let first_failure = self.watches[monitor].monitor.first_failure();
@@ -262,13 +299,13 @@ impl Director {
             pool_name: pool.name.clone(),
             az: az.az,
             az_name: self.routing.topology.azs[az.az].name.clone(),
-            to: if health.state.is_eligible() {
+            to: if health.standing.is_eligible() {
                 Eligibility::Eligible
             } else {
                 Eligibility::NotEligible
             },
             reason,
-            endpoints_up: health.judgement.up,
+            endpoints_up: health.standing.judgement.up,
             endpoints: az.endpoints.len(),
             first_failure: None,
             at: now,
@@ -294,6 +331,7 @@ impl Director {
         routing: Routing,
         watches: Watches,
         pools: IdVec<PoolId, PoolHealth>,
+        forces: Forces,
     ) {
         self.epoch += 1;
         self.dependents = watches.ids().map(|_| Vec::new()).collect();
@@ -314,6 +352,10 @@ impl Director {
         self.watches = watches;
         self.pools = pools;
         self.rows = Rows::default();
+        self.force(forces);
+        for pool in self.pools.ids().collect::<Vec<_>>() {
+            self.remember_what_is_up(pool, &mut BTreeSet::new());
+        }
     }
 
     /// Every monitor's pending probe.
@@ -353,6 +395,7 @@ impl Director {
             hold_ends,
             self.publication.due(),
             self.overrides_due(now),
+            self.fresh.first().map(|&(until, _)| until),
             (!self.watches.is_empty()).then_some(self.saved_at + SAVE_EVERY),
         ];
         effects.wake = deadlines.into_iter().flatten().min();
@@ -369,4 +412,4 @@ impl Director {
 pub const SAVE_EVERY: Duration = Duration::from_secs(240);
 
 /// The azs that were looked at, by pool.
-type Touched = BTreeMap<PoolId, BTreeSet<u16>>;
+pub(super) type Touched = BTreeMap<PoolId, BTreeSet<u16>>;

@@ -2,11 +2,11 @@
 //!
 //! Three stages: the local verdict on the endpoints (`judge`); what other observers say (there
 //! are none: the local verdict stands); and eligibility (`AzState::next`), which adds what the
-//! verdict can't know: that an az coming back waits.
+//! verdict can't know: that an az coming back waits. What operators say is added in [`super::standing`].
 
 use std::time::Duration;
 
-use super::{AllDown, FamilyDown, Pool, PoolAz};
+use super::{FamilyDown, Pool, PoolAz};
 use crate::health::{HealthState, Monitor};
 use crate::time::Monotonic;
 
@@ -224,13 +224,15 @@ impl Tally {
     /// a better one: it gives what is up of a family, and where nothing is and the pool fails
     /// open, all of it.
     fn giving(self, pool: &Pool, verdict: LocalVerdict) -> Giving {
-        match (verdict, pool.all_down) {
-            (LocalVerdict::Up, _) if self.is_up(pool) => Giving::Up,
-            (LocalVerdict::Up, _) => Giving::Nothing,
-            (LocalVerdict::Down | LocalVerdict::Awaited, AllDown::Open) if self.up == 0 => {
+        match verdict {
+            LocalVerdict::Up if self.is_up(pool) => Giving::Up,
+            LocalVerdict::Up => Giving::Nothing,
+            LocalVerdict::Down | LocalVerdict::Awaited
+                if self.up == 0 && pool.all_down.ignores_health() =>
+            {
                 Giving::All
             }
-            (LocalVerdict::Down | LocalVerdict::Awaited, _) => Giving::Up,
+            LocalVerdict::Down | LocalVerdict::Awaited => Giving::Up,
         }
     }
 }
@@ -238,7 +240,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::{AzId, Endpoint, MinUp, ViewId};
+    use crate::route::{AllDown, AzId, Endpoint, MinUp, ViewId};
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
     /// A pool whose one az has `v4` and `v6` endpoints.

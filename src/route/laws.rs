@@ -10,11 +10,15 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::subsequence;
 use proptest::{bool, collection, option};
 
-use super::status::{AzStatus, PoolStatus, ShownAzState, Status};
+use super::OverrideKind::{Drain, ForceDown, ForceUp};
+use super::eligibility::Counted;
+use super::pool_health::counted;
+use super::status::{AzStatus, EndpointStatus, PoolStatus, ShownAzState, ShownOverride, Status};
 use super::{
-    AllDown, Az, AzId, Choice, Director, Effects, Eligibility, Endpoint, Event, Family, FamilyDown,
-    MinUp, Overrides, Policy, Pool, PoolAz, Preferences, ProbeAt, Routing, RoutingTable, Saved,
-    Tier, Topology, ViewId, ViewSpec,
+    AllDown, Az, AzId, AzRoute, Choice, Director, Effects, Eligibility, Endpoint, Event, Family,
+    FamilyDown, LastAzs, MinUp, Override, OverrideChange, OverrideKind, Overrides, Policy, Pool,
+    PoolAz, PoolId, Preferences, ProbeAt, Refusal, Routing, RoutingTable, Saved, Tier, Topology,
+    ViewId, ViewSpec,
 };
 use crate::health::{
     Cause, Check, CheckKind, HealthState, MonitorId, MonitorSpec, Outcome, Thresholds, Verdict,
@@ -167,6 +171,8 @@ proptest! {
         let mut world = World::start(&start);
         let saved = |world: &World| Saved { written_at: Wall::default(), ..world.director.saved(world.now) };
         let mut disk = saved(&world);
+        // A hold's end is saved by the wall clock, which a jump does not change on disk.
+        let steps = steps.into_iter().filter(|step| !matches!(step, Step::Jump(_)));
         for step in steps {
             if world.step(step).save {
                 disk = saved(&world);
@@ -197,6 +203,100 @@ proptest! {
     }
 
     #[test]
+    fn what_is_forced_down_is_never_given(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            drop(world.step(step));
+            world.for_each_given(|_, az, endpoint| {
+                assert_ne!(kind(&az.overridden), Some(ForceDown));
+                assert_ne!(kind(&endpoint.overridden), Some(ForceDown));
+            });
+        }
+    }
+
+    #[test]
+    fn what_is_drained_is_given_in_the_last_tier_alone(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            drop(world.step(step));
+            world.for_each_given(|tier, az, endpoint| {
+                let kinds = [kind(&az.overridden), kind(&endpoint.overridden)];
+                assert!(tier == Tier::Drained || !kinds.contains(&Some(Drain)));
+            });
+        }
+    }
+
+    #[test]
+    fn what_is_measured_goes_on_beneath(start in topology(), steps in steps()) {
+        let (mut world, mut twin) = (World::start(&start), World::start(&start));
+        for step in steps {
+            drop(world.step(step.clone()));
+            drop(twin.step(match step {
+                Step::Give(..) | Step::Clear(_) => Step::Wait(0),
+                step => step,
+            }));
+            assert_eq!(states(&world.status()), states(&twin.status()));
+            assert_eq!(monitors(&world.status()), monitors(&twin.status()));
+            assert_eq!(world.pending, twin.pending);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_jumps_is_noticed_within_a_second(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            let effects = world.step(step);
+            let overrides = world.director.overrides();
+            assert!(overrides.iter().all(|order| order.until > world.now.wall));
+            let soon = world.now.mono + Duration::from_secs(1);
+            assert!(overrides.is_empty() || effects.wake.is_some_and(|wake| wake <= soon));
+        }
+    }
+
+    #[test]
+    fn changes_of_overrides_add_up(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        let mut known: Vec<Override> = Vec::new();
+        for step in steps {
+            for change in world.step(step).overrides {
+                match change {
+                    OverrideChange::Given(order) => known.push(order),
+                    OverrideChange::Replaced(order)
+                    | OverrideChange::Cleared(order)
+                    | OverrideChange::Expired(order) => {
+                        let position = known.iter().position(|it| *it == order);
+                        known.remove(position.unwrap());
+                    }
+                }
+            }
+            assert!(known.iter().eq(world.director.overrides().iter()));
+        }
+    }
+
+    #[test]
+    fn an_override_is_refused_where_it_takes_the_last_az(
+        start in topology(),
+        steps in steps(),
+        kind in kinds(),
+        target in 0..TARGETS.len(),
+    ) {
+        let mut world = World::start(&start);
+        for step in steps {
+            drop(world.step(step));
+        }
+        let order = world.order(kind, target, 60);
+        let refused = world.director.consider(&order, world.now);
+        let refused: Vec<LastAzs> = refused.err().map(|Refusal(last)| last).unwrap_or_default();
+        let before = eligible_azs(&world.status());
+        drop(world.apply(Event::Override(order)));
+        let after = eligible_azs(&world.status());
+        let lost = before.into_iter().filter(|(pool, _)| !after.contains_key(pool));
+        let lost: BTreeMap<String, Vec<String>> = lost.collect();
+        let told = refused.into_iter().map(|LastAzs { pool, azs }| (pool, azs));
+        assert_eq!(told.collect::<BTreeMap<_, _>>(), lost);
+    }
+
+    #[test]
     fn a_restart_goes_on_from_what_was_saved(start in topology(), steps in steps()) {
         let mut world = World::start(&start);
         for step in steps {
@@ -207,11 +307,15 @@ proptest! {
         let saved = world.director.saved(world.now);
         let topology = Arc::clone(&world.director.routing.topology);
         let now = Now { mono: Monotonic::from_start(Duration::from_secs(7)), ..world.now };
-        let (restarted, effects) = Director::start(routing(topology), &saved, Overrides::default(), 1, WAIT, now);
+        let overrides = world.director.overrides().clone();
+        let (restarted, effects) =
+            Director::start(routing(topology), &saved, overrides, 1, WAIT, now);
         assert!(effects.ready);
         let (before, after) = (world.status(), restarted.status(now));
         assert_eq!(states(&after), states(&before));
         assert_eq!(monitors(&after), monitors(&before));
+        assert_eq!(eligible(&after), eligible(&before));
+        assert_eq!(restarted.overrides(), world.director.overrides());
     }
 }
 
@@ -232,7 +336,21 @@ enum Step {
     Wait(u64),
     /// A result of an older topology comes late.
     Stale(usize),
+    /// An operator gives an override of this target for some seconds.
+    Give(OverrideKind, usize, u64),
+    /// An operator ends the override of this target.
+    Clear(usize),
+    /// The wall clock is set forward or back.
+    Jump(i64),
     Replace(Topology),
+}
+
+/// What a status does not show of an az.
+struct Hidden {
+    /// Which endpoints would count as up without overrides.
+    measured: Vec<bool>,
+    was_up: bool,
+    is_fresh: bool,
 }
 
 const WAIT: Duration = Duration::from_secs(3);
@@ -272,7 +390,35 @@ impl World {
                 let epoch = self.director.epoch - 1;
                 self.apply(Event::Outcome { epoch, outcome })
             }
+            Step::Give(kind, target, seconds) => {
+                self.apply(Event::Override(self.order(kind, target, seconds)))
+            }
+            Step::Clear(target) => {
+                let targets = self.director.expand(TARGETS[target]).unwrap_or_default();
+                self.apply(Event::Clear(targets))
+            }
+            Step::Jump(seconds) => {
+                let wall = self.now.wall.since_epoch();
+                let by = Duration::from_secs(seconds.unsigned_abs());
+                let wall = if seconds < 0 { wall.saturating_sub(by) } else { wall + by };
+                self.now.wall = Wall::from_epoch(wall);
+                self.apply(Event::Clock)
+            }
             Step::Replace(topology) => self.apply(Event::Replace(routing(Arc::new(topology)))),
+        }
+    }
+
+    /// An override of what a target comes to, or of an az that no pool has yet.
+    fn order(&self, kind: OverrideKind, target: usize, seconds: u64) -> Override {
+        let given = TARGETS[target].to_owned();
+        Override {
+            kind,
+            targets: self.director.expand(&given).unwrap_or_default(),
+            given,
+            reason: "a law".into(),
+            by: "uid 0".into(),
+            given_at: self.now.wall,
+            until: Wall::from_epoch(self.now.wall.since_epoch() + Duration::from_secs(seconds)),
         }
     }
 
@@ -319,24 +465,92 @@ impl World {
         }
     }
 
+    /// Calls `claim` with each endpoint that any client is given, its az and the tier.
+    fn for_each_given(&self, mut claim: impl FnMut(Tier, &AzStatus, &EndpointStatus)) {
+        let (table, status) = (self.director.routes(), self.status());
+        for (routes, pool) in table.pools.values().zip(&status.pools) {
+            for choice in &**routes.row {
+                let Some(az) = choice.az.map(usize::from) else { continue };
+                let AzRoute { addresses_v4, addresses_v6, .. } = &routes.azs[az];
+                let v4 = addresses_v4.iter().copied().map(IpAddr::V4);
+                for address in v4.chain(addresses_v6.iter().copied().map(IpAddr::V6)) {
+                    let az = &pool.azs[az];
+                    let endpoint = az.endpoints.iter().find(|it| it.address == address);
+                    claim(choice.tier, az, endpoint.unwrap());
+                }
+            }
+        }
+    }
+
     fn choices_are_as_recomputed(&self) {
         self.for_each_choice(|pool, status, order, choice| {
             let positions: Vec<usize> = positions(pool, order);
             let first = |is_in: &dyn Fn(&AzStatus) -> bool| {
                 positions.iter().copied().find(|&position| is_in(&status.azs[position]))
             };
-            let expected = first(&|az| az.state == ShownAzState::Eligible)
-                .map(|az| (Some(az), Tier::Eligible))
-                .or_else(|| {
-                    let az = first(&|az| is_alive_where_needed(pool, az));
-                    az.or_else(|| first(&is_alive)).map(|az| (Some(az), Tier::Alive))
-                })
-                .unwrap_or(match pool.all_down {
-                    AllDown::Open => (positions.first().copied(), Tier::AllDown),
-                    AllDown::Closed => (None, Tier::AllDown),
+            let last = |position: &usize| self.hidden(pool, *position).was_up;
+            let is_in = |tier: Tier| move |az: &AzStatus| tier_of(pool, az) == Some(tier);
+            let eligible = || first(&is_in(Tier::Eligible));
+            let alive = || {
+                let whole =
+                    |az: &AzStatus| is_in(Tier::Alive)(az) && is_alive_where_needed(pool, az);
+                first(&whole).or_else(|| first(&is_in(Tier::Alive)))
+            };
+            let dead = || {
+                let mut dead = positions.iter().copied();
+                let is_dead = |at: &usize| is_in(Tier::AllDown)(&status.azs[*at]);
+                dead.find(|at| is_dead(at) && last(at)).or_else(|| first(&is_in(Tier::AllDown)))
+            };
+            let drained = || {
+                let is_drained = is_in(Tier::Drained);
+                let mut all = positions.iter().copied();
+                let alive = all.find(|&at| {
+                    let hidden = self.hidden(pool, at);
+                    is_drained(&status.azs[at]) && is_alive_when_drained(&status.azs[at], &hidden)
                 });
+                alive.or_else(|| first(&is_drained))
+            };
+            let heeded = eligible()
+                .map(|az| (az, Tier::Eligible))
+                .or_else(|| alive().map(|az| (az, Tier::Alive)));
+            let expected = match pool.all_down {
+                AllDown::Open | AllDown::Last => heeded
+                    .or_else(|| dead().map(|az| (az, Tier::AllDown)))
+                    .or_else(|| drained().map(|az| (az, Tier::Drained))),
+                AllDown::Closed | AllDown::Fallback(_) => heeded,
+            };
+            let expected = expected.map_or((None, Tier::AllDown), |(az, tier)| (Some(az), tier));
             assert_eq!((choice.az.map(usize::from), choice.tier), expected);
         });
+    }
+
+    /// What the status does not show of an az of a pool.
+    fn hidden(&self, pool: &Pool, position: usize) -> Hidden {
+        let id = self.director.routing.topology.pools.position(|it| it.name == pool.name).unwrap();
+        let health = &self.director.pools[id].azs[position];
+        let az = &pool.azs[position];
+        let measured = counted(&self.director.watches, az, &health.while_unknown);
+        let forced = self.director.forces.get(&(id, position as u16));
+        let fresh_until = forced.and_then(|forced| forced.fresh_until);
+        Hidden {
+            measured: measured.map(|it| it == Counted::Up).collect(),
+            was_up: pool.all_down == AllDown::Last && health.was_up.contains(&true),
+            is_fresh: fresh_until.is_some_and(|until| until > self.now.mono),
+        }
+    }
+
+    /// Whether answers that depend on an az may soon be wrong: not for what is measured where an
+    /// operator decides.
+    fn is_moving(&self, pool: &Pool, position: usize, az: &AzStatus) -> bool {
+        let free = az.endpoints.iter().filter(|it| it.overridden.is_none());
+        let mut monitors = free.filter_map(|it| it.monitor.as_ref());
+        let tier = tier_of(pool, az);
+        let is_held = matches!(tier, Some(Tier::Alive | Tier::AllDown))
+            && matches!(az.state, ShownAzState::Held { .. });
+        let is_measured = az.overridden.is_none() && !matches!(tier, None | Some(Tier::Drained));
+        self.hidden(pool, position).is_fresh
+            || is_held
+            || is_measured && monitors.any(|it| it.failing || it.fresh)
     }
 
     fn ttls_are_as_recomputed(&self) -> bool {
@@ -345,7 +559,7 @@ impl World {
             let positions = positions(pool, order);
             let named = positions.iter().position(|&az| Some(az) == choice.az.map(usize::from));
             let passed = &positions[..named.map_or(0, |named| named + 1)];
-            let moves = passed.iter().any(|&position| is_moving(&status.azs[position]));
+            let moves = passed.iter().any(|&at| self.is_moving(pool, at, &status.azs[at]));
             are_as_recomputed &= choice.short_ttl == (moves || choice.tier != Tier::Eligible);
         });
         are_as_recomputed
@@ -361,7 +575,7 @@ impl World {
                 let is_up = |address: &IpAddr| {
                     az.endpoints.iter().any(|it| it.address == *address && it.counts_as_up)
                 };
-                if az.state == ShownAzState::Eligible {
+                if az.eligible {
                     assert!(!given.is_empty() && given.iter().all(is_up));
                 }
             }
@@ -373,8 +587,45 @@ fn positions(pool: &Pool, order: &[AzId]) -> Vec<usize> {
     order.iter().map(|az| pool.azs.iter().position(|it| it.az == *az).unwrap()).collect()
 }
 
-fn is_alive(az: &AzStatus) -> bool {
-    az.endpoints.iter().any(|endpoint| endpoint.counts_as_up)
+/// The tier of an az, from what is shown of it.
+fn tier_of(pool: &Pool, az: &AzStatus) -> Option<Tier> {
+    let is_out = |it: &&EndpointStatus| kind(&it.overridden).is_some_and(|it| it != ForceUp);
+    let is_forced_down = |it: &EndpointStatus| kind(&it.overridden) == Some(ForceDown);
+    let all_are_out = |is_v4: bool| {
+        let mut family = az.endpoints.iter().filter(|it| it.address.is_ipv4() == is_v4).peekable();
+        family.peek().is_some() && family.all(|it| is_out(&it))
+    };
+    let has_lost_needed_family = match pool.family_down {
+        FamilyDown::Drop => all_are_out(pool.has_family(Family::V4)),
+        FamilyDown::Az => all_are_out(true) || all_are_out(false),
+    };
+    let is_drained = kind(&az.overridden) == Some(Drain)
+        || has_lost_needed_family
+        || az.endpoints.iter().all(|it| is_out(&it));
+    match az.overridden.as_ref().map(|it| it.kind) {
+        Some(ForceDown) => None,
+        _ if is_drained && az.endpoints.iter().all(is_forced_down) => None,
+        _ if is_drained => Some(Tier::Drained),
+        _ if az.eligible => Some(Tier::Eligible),
+        _ if az.endpoints.iter().any(|it| it.counts_as_up) => Some(Tier::Alive),
+        _ => Some(Tier::AllDown),
+    }
+}
+
+fn kind(order: &Option<ShownOverride>) -> Option<OverrideKind> {
+    order.as_ref().map(|order| order.kind)
+}
+
+/// Whether an endpoint that may be given as a last resort is up by what is measured, or forced up.
+fn is_alive_when_drained(az: &AzStatus, hidden: &Hidden) -> bool {
+    let is_forced_up = |own| match (own, kind(&az.overridden)) {
+        (Some(ForceUp), None | Some(ForceUp)) | (None, Some(ForceUp)) => true,
+        _ => false,
+    };
+    az.endpoints.iter().zip(&hidden.measured).any(|(it, &is_up)| match kind(&it.overridden) {
+        Some(ForceDown) => false,
+        own => is_forced_up(own) || is_up,
+    })
 }
 
 /// Whether something is up in each family that the az can't be without.
@@ -385,11 +636,6 @@ fn is_alive_where_needed(pool: &Pool, az: &AzStatus) -> bool {
         FamilyDown::Drop => is_up(pool.has_family(Family::V4)),
         FamilyDown::Az => [true, false].iter().all(|&v4| is_up(v4) || endpoints(v4).count() == 0),
     }
-}
-
-fn is_moving(az: &AzStatus) -> bool {
-    let mut monitors = az.endpoints.iter().filter_map(|endpoint| endpoint.monitor.as_ref());
-    matches!(az.state, ShownAzState::Held { .. }) || monitors.any(|it| it.failing || it.fresh)
 }
 
 fn states(status: &Status) -> Vec<ShownAzState> {
@@ -407,7 +653,7 @@ fn eligible(status: &Status) -> HashMap<(String, String), bool> {
     for pool in &status.pools {
         for az in &pool.azs {
             let name = (pool.name.clone(), az.name.clone());
-            eligible.insert(name, az.state == ShownAzState::Eligible);
+            eligible.insert(name, az.eligible);
         }
     }
     eligible
@@ -424,6 +670,17 @@ fn is_equal_but_for_ttls(before: &RoutingTable, after: &RoutingTable) -> bool {
     routes(before) == routes(after)
 }
 
+/// The eligible azs of each pool that has any.
+fn eligible_azs(status: &Status) -> BTreeMap<String, Vec<String>> {
+    let mut eligible: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for pool in &status.pools {
+        for az in pool.azs.iter().filter(|az| az.eligible) {
+            eligible.entry(pool.name.clone()).or_default().push(az.name.clone());
+        }
+    }
+    eligible
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let verdict = prop_oneof![
         3 => Just(Verdict::Success),
@@ -435,9 +692,29 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0u64..6000).prop_map(Step::Wait),
         1 => (0usize..12).prop_map(Step::Stale),
         1 => topology().prop_map(Step::Replace),
+        3 => (kinds(), 0..TARGETS.len(), 0u64..20).prop_map(|(kind, target, seconds)| Step::Give(kind, target, seconds)),
+        1 => (0..TARGETS.len()).prop_map(Step::Clear),
+        1 => (-10i64..10).prop_map(Step::Jump),
     ];
     collection::vec(step, 0..60)
 }
+
+fn kinds() -> impl Strategy<Value = OverrideKind> {
+    prop_oneof![Just(Drain), Just(ForceUp), Just(ForceDown)]
+}
+
+/// What is overridden: of azs, azs of pools, and endpoints.
+const TARGETS: [&str; 9] = [
+    "mumbai",
+    "pune",
+    "*",
+    "pool0/mumbai",
+    "pool0/*",
+    "*/lima",
+    "*/*/10.0.1.*",
+    "pool0/*/2001*",
+    "pool1/*/*.1",
+];
 
 /// A pool before its ids are known: the azs with their endpoints, and the rest.
 type Drawn = (Vec<(usize, Vec<(u8, bool, bool)>)>, AllDown, FamilyDown, MinUp, u64, u16);
@@ -452,7 +729,12 @@ fn topology() -> impl Strategy<Value = Topology> {
         })
         .prop_map(|(azs, endpoints)| azs.into_iter().zip(endpoints).collect::<Vec<_>>());
     let min_up = prop_oneof![(1u32..3).prop_map(MinUp::Count), Just(MinUp::Percent(60))];
-    let all_down = prop_oneof![Just(AllDown::Open), Just(AllDown::Closed)];
+    let all_down = prop_oneof![
+        2 => Just(AllDown::Open),
+        1 => Just(AllDown::Closed),
+        1 => Just(AllDown::Last),
+        1 => Just(AllDown::Fallback(PoolId(0))),
+    ];
     let family_down = prop_oneof![Just(FamilyDown::Drop), Just(FamilyDown::Az)];
     let hold = prop_oneof![Just(0u64), Just(4u64)];
     let pool = (azs, all_down, family_down, min_up, hold, 80u16..82);

@@ -5,6 +5,7 @@ pub mod change;
 pub mod director;
 pub mod eligibility;
 pub mod event;
+mod last_up;
 #[cfg(test)]
 mod laws;
 mod operator;
@@ -16,6 +17,7 @@ mod publication;
 mod reload;
 mod routes;
 pub mod saved;
+mod standing;
 pub mod status;
 pub mod table;
 pub mod target;

@@ -1,13 +1,18 @@
 //! What operators ask of the director: what a target comes to, what an override would do, and what
 //! happens when one is given, cleared or at its end.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::director::{PoolAzIndex, Touched, Trigger};
+use super::pool_health::{Forces, look};
+use super::standing::{Force, Forced};
 use super::target::expand;
 use super::{
-    Director, Effects, NotOverridden, Override, OverrideChange, Overrides, Refusal, Target,
-    TargetError,
+    AzId, Director, Effects, LastAzs, NotOverridden, Override, OverrideChange, OverrideKind,
+    Overrides, PoolId, Reason, Refusal, Target, TargetError, Topology,
 };
+use crate::id::Id;
 use crate::time::{Monotonic, Now};
 
 impl Director {
@@ -37,8 +42,43 @@ impl Director {
 
     /// Whether `order` may be given: not where a drain or force-down leaves a pool that has an
     /// eligible az without any. Whoever wants it even so does not ask.
-    pub fn consider(&self, _order: &Override, _now: Now) -> Result<(), Refusal> {
-        Ok(())
+    pub fn consider(&self, order: &Override, now: Now) -> Result<(), Refusal> {
+        match order.kind {
+            OverrideKind::ForceUp => return Ok(()),
+            OverrideKind::Drain | OverrideKind::ForceDown => {}
+        }
+        let topology = &self.routing.topology;
+        let mut overrides = self.overrides.clone();
+        overrides.give(order.clone());
+        let forces = self.forces_in(topology, &overrides, now);
+        let touched = order.targets.iter().flat_map(|target| places(topology, target));
+        let pools: BTreeSet<PoolId> = touched.map(|((pool, _), _)| pool).collect();
+        let last = pools.into_iter().filter_map(|pool| self.last_azs(pool, &forces, now));
+        let last: Vec<LastAzs> = last.collect();
+        if last.is_empty() { Ok(()) } else { Err(Refusal(last)) }
+    }
+
+    /// The eligible azs of a pool, if there would be none under these forces.
+    fn last_azs(&self, id: PoolId, forces: &Forces, now: Now) -> Option<LastAzs> {
+        let topology = &self.routing.topology;
+        let pool = &topology.pools[id];
+        let families = self.pools[id].families;
+        let would_be_eligible = |position: u16| {
+            let az = &pool.azs[usize::from(position)];
+            let health = self.health((id, position));
+            let known = (health.state, &*health.while_unknown);
+            let forced = forces.get(&(id, position));
+            let place = (pool, families, az);
+            look(topology, &self.watches, place, known, forced, now).1.is_eligible()
+        };
+        let positions = 0..pool.azs.len() as u16;
+        if positions.clone().any(would_be_eligible) {
+            return None;
+        }
+        let eligible = positions.filter(|&at| self.health((id, at)).standing.is_eligible());
+        let name = |at: u16| topology.azs[pool.azs[usize::from(at)].az].name.clone();
+        let azs: Vec<String> = eligible.map(name).collect();
+        (!azs.is_empty()).then(|| LastAzs { pool: pool.name.clone(), azs })
     }
 
     pub(super) fn give(&mut self, order: Override, effects: &mut Effects) {
@@ -58,6 +98,74 @@ impl Director {
         effects.overrides.extend(expired.into_iter().map(OverrideChange::Expired));
     }
 
+    /// Has azs stand by the overrides that are in force now.
+    pub(super) fn enforce(&mut self, now: Now, touched: &mut Touched, effects: &mut Effects) {
+        let forces = self.forces_in(&self.routing.topology, &self.overrides, now);
+        let before = self.force(forces);
+        let places: BTreeSet<PoolAzIndex> =
+            before.keys().chain(self.forces.keys()).copied().collect();
+        for index in places {
+            if before.get(&index) != self.forces.get(&index) {
+                let trigger = Trigger::Override(before.get(&index));
+                self.reassess(index, trigger, now, touched, effects);
+            }
+        }
+    }
+
+    /// Puts `forces` in force. Returns what was.
+    pub(super) fn force(&mut self, forces: Forces) -> Forces {
+        let fresh = forces.iter().filter_map(|(&index, forced)| Some((forced.fresh_until?, index)));
+        self.fresh = fresh.collect();
+        std::mem::replace(&mut self.forces, forces)
+    }
+
+    /// What `overrides` come to in `topology`.
+    pub(super) fn forces_in(&self, topology: &Topology, overrides: &Overrides, now: Now) -> Forces {
+        let mut forces = Forces::new();
+        for (order, given) in overrides.iter().enumerate() {
+            let force = Force { kind: given.kind, order };
+            let is_weaker = |known: Option<&Force>| {
+                let strength = |it: &Override| (it.kind, it.until);
+                let known = known.and_then(|known| overrides.iter().nth(known.order));
+                known.is_none_or(|known| strength(known) < strength(given))
+            };
+            for (index, endpoint) in
+                given.targets.iter().flat_map(|target| places(topology, target))
+            {
+                let forced: &mut Forced = forces.entry(index).or_default();
+                let fresh_until = fresh_until(given, topology.pools[index.0].ttl, now);
+                forced.fresh_until = forced.fresh_until.max(fresh_until);
+                match endpoint {
+                    None if is_weaker(forced.az.as_ref()) => forced.az = Some(force),
+                    Some(at) if is_weaker(forced.endpoints.get(&at)) => {
+                        forced.endpoints.insert(at, force);
+                    }
+                    None | Some(_) => {}
+                }
+            }
+        }
+        forces
+    }
+
+    /// Why an az is eligible or not, of which operators `said` something else before.
+    pub(super) fn overridden(&self, index: PoolAzIndex, said: Option<&Forced>) -> Reason {
+        let say = self.forces.get(&index);
+        let is_eligible = self.health(index).standing.is_eligible();
+        let decisive = if is_eligible { Forced::first_up } else { Forced::strongest_out };
+        let ended = if is_eligible { Forced::strongest_out } else { Forced::first_up };
+        let order = |force: Force| self.overrides.iter().nth(force.order);
+        let kind = |force: Option<Force>| force.map(|force| force.kind);
+        let (decided, decides) = (said.and_then(decisive), say.and_then(decisive));
+        match (said.and_then(ended), decides.and_then(order)) {
+            (Some(ended), _) if kind(decided) == kind(decides) => Reason::OverrideEnded(ended.kind),
+            (_, Some(Override { kind, until, reason, .. })) => {
+                Reason::Overridden { kind: *kind, until: *until, reason: reason.clone() }
+            }
+            (Some(ended), None) => Reason::OverrideEnded(ended.kind),
+            (None, None) => Reason::Up,
+        }
+    }
+
     /// When to look at the wall clock again: it may jump, so often while anything ends by it.
     pub(super) fn overrides_due(&self, now: Now) -> Option<Monotonic> {
         let left = self.overrides.next_end()?.saturating_since(now.wall);
@@ -67,3 +175,45 @@ impl Director {
 
 /// A jump of the wall clock is noticed within this time.
 const LOOK_AT_WALL_CLOCK: Duration = Duration::from_secs(1);
+
+/// What a target is of in `topology`: azs of pools, or an endpoint of one.
+fn places(topology: &Topology, target: &Target) -> Vec<(PoolAzIndex, Option<usize>)> {
+    let az = topology.azs.values().as_slice().binary_search_by(|az| (*az.name).cmp(target.az()));
+    let Ok(az) = az.map(AzId::from_index) else { return Vec::new() };
+    let place = |pool: PoolId| {
+        let position = topology.pools[pool].azs.iter().position(|it| it.az == az)?;
+        Some((pool, u16::try_from(position).ok()?))
+    };
+    let pool_of = |name: &str| {
+        let pools = topology.pools.values().as_slice();
+        pools.binary_search_by(|pool| (*pool.name).cmp(name)).ok().map(PoolId::from_index)
+    };
+    match target {
+        Target::Az(_) => {
+            topology.pools.ids().filter_map(place).map(|index| (index, None)).collect()
+        }
+        Target::PoolAz { pool, .. } => {
+            pool_of(pool).and_then(place).map(|index| (index, None)).into_iter().collect()
+        }
+        Target::Endpoint { pool, address, .. } => {
+            let index = pool_of(pool).and_then(place);
+            let at = index.and_then(|(pool, position)| {
+                let endpoints = &topology.pools[pool].azs[usize::from(position)].endpoints;
+                endpoints.iter().position(|endpoint| endpoint.address == *address)
+            });
+            index.zip(at).map(|(index, at)| (index, Some(at))).into_iter().collect()
+        }
+    }
+}
+
+/// Until when what an order takes away is fresh: for one `ttl` from when it was given. What was given
+/// ahead of the wall clock, which may have been set back, is not.
+fn fresh_until(order: &Override, ttl: Duration, now: Now) -> Option<Monotonic> {
+    match order.kind {
+        OverrideKind::ForceUp => return None,
+        OverrideKind::Drain | OverrideKind::ForceDown => {}
+    }
+    let is_past = order.given_at <= now.wall;
+    let left = ttl.saturating_sub(now.wall.saturating_since(order.given_at));
+    (is_past && !left.is_zero()).then(|| now.mono + left)
+}

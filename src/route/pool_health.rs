@@ -1,8 +1,12 @@
 //! The health that the director keeps: of each monitor with its pending probe, and of each az of
-//! each pool.
+//! each pool, with where it stands by that and by what operators say.
 
-use super::eligibility::{Counted, Families, Judgement, WhileUnknown, judge};
-use super::table::{Motion, Rank, Tier};
+use std::collections::BTreeMap;
+
+use super::director::PoolAzIndex;
+use super::eligibility::{Counted, Families, WhileUnknown, judge};
+use super::standing::{Forced, Standing, stand};
+use super::table::Rank;
 use super::{AzState, Pool, PoolAz, PoolId, Topology};
 use crate::health::{Monitor, MonitorId, Schedule};
 use crate::id::IdVec;
@@ -28,50 +32,73 @@ pub(super) struct PoolHealth {
 /// An az of a pool.
 #[derive(Clone, Debug)]
 pub(super) struct AzHealth {
+    /// What is measured.
     pub(super) state: AzState,
-    pub(super) judgement: Judgement,
-    pub(super) motion: Motion,
+    /// What answers go by.
+    pub(super) standing: Standing,
     /// Parallel to the az's endpoints.
     pub(super) while_unknown: Box<[WhileUnknown]>,
+    /// Parallel to the az's endpoints: whether it is of the last set of the pool that was up; kept
+    /// only for pools that go by that.
+    pub(super) was_up: Box<[bool]>,
 }
 
 /// What is known of an az of a pool before its endpoints are looked at.
 pub(super) struct Remembered {
     pub(super) state: AzState,
     pub(super) while_unknown: Box<[WhileUnknown]>,
+    pub(super) was_up: Box<[bool]>,
 }
 
-/// The state of every az of every pool, from what is remembered of it and its endpoints'
-/// health.
+/// What overrides say, where they say anything.
+pub(super) type Forces = BTreeMap<PoolAzIndex, Forced>;
+
+/// The state and standing of every az of every pool, from what is remembered of it, its endpoints'
+/// health and what is `forced`.
 pub(super) fn assess(
     topology: &Topology,
     watches: &Watches,
     remember: impl Fn(&Pool, &PoolAz) -> Remembered,
+    forces: &Forces,
     now: Now,
 ) -> IdVec<PoolId, PoolHealth> {
-    let pools = topology.pools.values().map(|pool| {
+    let pools = topology.pools.iter().map(|(id, pool)| {
         let families = Families::of(pool);
-        let azs = pool.azs.iter().map(|az| {
-            let Remembered { state, while_unknown } = remember(pool, az);
-            let judgement = judge(pool, families, az, counted(watches, az, &while_unknown));
-            let state = state.next(&judgement, pool.hold, now.mono);
-            let motion = motion(topology, watches, az, state);
-            AzHealth { state, judgement, motion, while_unknown }
+        let azs = (0u16..).zip(&pool.azs).map(|(position, az)| {
+            let Remembered { state, while_unknown, was_up } = remember(pool, az);
+            let forced = forces.get(&(id, position));
+            let (state, standing) =
+                look(topology, watches, (pool, families, az), (state, &while_unknown), forced, now);
+            AzHealth { state, standing, while_unknown, was_up }
         });
         PoolHealth { families, azs: azs.collect() }
     });
     pools.collect()
 }
 
+/// The measured state that an az passes to from what it was, and where it stands.
+pub(super) fn look(
+    topology: &Topology,
+    watches: &Watches,
+    (pool, families, az): (&Pool, Families, &PoolAz),
+    (before, while_unknown): (AzState, &[WhileUnknown]),
+    forced: Option<&Forced>,
+    now: Now,
+) -> (AzState, Standing) {
+    let counted = || counted(watches, az, while_unknown);
+    let judgement = judge(pool, families, az, counted());
+    let state = before.next(&judgement, pool.hold, now.mono);
+    let is_moving = |position: usize| {
+        az.endpoints[position].monitor.is_some_and(|id| is_moving(topology, watches, id))
+    };
+    let measured = (state, judgement);
+    let standing = stand((pool, families, az), measured, counted(), is_moving, forced, now.mono);
+    (state, standing)
+}
+
 impl AzHealth {
     pub(super) fn rank(&self) -> Rank {
-        let tier = match (self.state.is_eligible(), self.judgement.is_alive) {
-            (true, _) => Tier::Eligible,
-            (false, true) => Tier::Alive,
-            (false, false) => Tier::AllDown,
-        };
-        let has_needed_family = self.judgement.has_needed_family;
-        Rank { tier, has_needed_family, motion: self.motion }
+        self.standing.rank(self.was_up.contains(&true))
     }
 }
 
@@ -80,24 +107,15 @@ pub(super) fn counted<'a>(
     watches: &'a Watches,
     az: &'a PoolAz,
     while_unknown: &'a [WhileUnknown],
-) -> impl Iterator<Item = Counted> + 'a {
+) -> impl Iterator<Item = Counted> + Clone + 'a {
     az.endpoints.iter().zip(while_unknown).map(|(endpoint, &unknown)| {
         let monitor = endpoint.monitor.map(|id| &watches[id].monitor);
         Counted::of(monitor, unknown)
     })
 }
 
-/// Whether answers that name an az in this state may soon be wrong.
-pub(super) fn motion(
-    topology: &Topology,
-    watches: &Watches,
-    az: &PoolAz,
-    state: AzState,
-) -> Motion {
-    let is_calm = |id: MonitorId| {
-        let monitor = &watches[id].monitor;
-        !monitor.is_failing() && monitor.is_settled(&topology.monitors[id].check.thresholds)
-    };
-    let are_calm = az.endpoints.iter().filter_map(|endpoint| endpoint.monitor).all(is_calm);
-    if are_calm && state.held_until().is_none() { Motion::Calm } else { Motion::Moving }
+/// Whether a monitor's state may soon be another, or is not sure yet.
+fn is_moving(topology: &Topology, watches: &Watches, id: MonitorId) -> bool {
+    let monitor: &Monitor = &watches[id].monitor;
+    monitor.is_failing() || !monitor.is_settled(&topology.monitors[id].check.thresholds)
 }

@@ -30,14 +30,15 @@ impl Director {
         let topology = Arc::clone(&routing.topology);
         let old = Names::of(&self.routing.topology);
         let watches = self.carried_watches(&old, &topology, now);
+        let forces = self.forces_in(&topology, &self.overrides, now);
         let pools = {
             let remember =
                 |pool: &Pool, az: &PoolAz| self.remembered(&old, &topology, pool, az, now);
-            assess(&topology, &watches, remember, now)
+            assess(&topology, &watches, remember, &forces, now)
         };
         let was_eligible = self.eligibility_by_name();
         drop(old);
-        self.install(routing, watches, pools);
+        self.install(routing, watches, pools, forces);
         self.report(&was_eligible, now, effects);
         effects.probes = self.pending_probes();
         effects.routes = self.publish_all();
@@ -102,7 +103,8 @@ impl Director {
         let name = topology.azs[az.az].name.as_str();
         let Some(place) = old.azs.get(&(pool.name.as_str(), name)) else {
             let while_unknown = az.endpoints.iter().map(|_| new_endpoint).collect();
-            return Remembered { state: AzState::Awaited, while_unknown };
+            let was_up = az.endpoints.iter().map(|_| false).collect();
+            return Remembered { state: AzState::Awaited, while_unknown, was_up };
         };
         let health = &self.pools[place.pool].azs[place.position];
         let while_unknown = az.endpoints.iter().map(|endpoint| {
@@ -116,6 +118,10 @@ impl Director {
             }
         });
         let while_unknown = while_unknown.collect();
+        let was_up = az.endpoints.iter().map(|endpoint| {
+            place.endpoint(endpoint.address).is_some_and(|position| health.was_up[position])
+        });
+        let was_up = was_up.collect();
         let state = match health.state {
             AzState::Held { until, hold } => {
                 let earlier = until.min(now.mono + pool.hold);
@@ -125,7 +131,7 @@ impl Director {
             state
             @ (AzState::Eligible | AzState::UnderMinUp | AzState::Down | AzState::Awaited) => state,
         };
-        Remembered { state, while_unknown }
+        Remembered { state, while_unknown, was_up }
     }
 
     fn eligibility_by_name(&self) -> HashMap<(String, String), bool> {
@@ -134,7 +140,7 @@ impl Director {
         for (id, pool) in topology.pools.iter() {
             for (az, health) in pool.azs.iter().zip(&self.pools[id].azs) {
                 let name = (pool.name.clone(), topology.azs[az.az].name.clone());
-                eligibility.insert(name, health.state.is_eligible());
+                eligibility.insert(name, health.standing.is_eligible());
             }
         }
         eligibility
@@ -151,7 +157,7 @@ impl Director {
         for (id, pool) in topology.pools.iter() {
             for ((position, az), health) in (0u16..).zip(&pool.azs).zip(&self.pools[id].azs) {
                 let name = (pool.name.clone(), topology.azs[az.az].name.clone());
-                let is_eligible = health.state.is_eligible();
+                let is_eligible = health.standing.is_eligible();
                 if was_eligible.get(&name).is_some_and(|&was| was != is_eligible) {
                     let transition = self.transition((id, position), Reason::Reload, now);
                     effects.transitions.push(transition);

@@ -8,7 +8,7 @@ use super::director::{Director, PoolAzIndex};
 use super::eligibility::{Counted, Giving};
 use super::pool_health::{AzHealth, counted};
 use super::table::Rank;
-use super::{AzRoute, PoolId, PoolRoutes, Row};
+use super::{AllDown, AzRoute, Family, PoolId, PoolRoutes, Row};
 use crate::id::IdVec;
 
 impl Director {
@@ -43,27 +43,49 @@ impl Director {
         self.rows.row(pool.view, pool.all_down, azs, &ranks, preferences)
     }
 
-    fn az_route(&self, (pool, position): PoolAzIndex) -> AzRoute {
-        let az = &self.routing.topology.pools[pool].azs[usize::from(position)];
-        let health = &self.pools[pool].azs[usize::from(position)];
-        let given = |giving: Giving| {
-            az.endpoints.iter().zip(counted(&self.watches, az, &health.while_unknown)).filter_map(
-                move |(endpoint, counted)| {
-                    let is_given = match giving {
-                        Giving::Nothing => false,
-                        Giving::Up => counted == Counted::Up,
-                        Giving::All => true,
-                    };
-                    is_given.then_some(endpoint.address)
-                },
-            )
-        };
+    fn az_route(&self, index: PoolAzIndex) -> AzRoute {
+        let judgement = &self.health(index).standing.judgement;
         let v4 = |address| if let IpAddr::V4(v4) = address { Some(v4) } else { None };
         let v6 = |address| if let IpAddr::V6(v6) = address { Some(v6) } else { None };
         AzRoute {
-            state: health.state,
-            addresses_v4: given(health.judgement.v4).filter_map(v4).collect(),
-            addresses_v6: given(health.judgement.v6).filter_map(v6).collect(),
+            state: self.health(index).state,
+            addresses_v4: self.given(index, Family::V4, judgement.v4).filter_map(v4).collect(),
+            addresses_v6: self.given(index, Family::V6, judgement.v6).filter_map(v6).collect(),
         }
+    }
+
+    /// The addresses of a family that an az gives in its tier. Where it gives all and the pool goes
+    /// by what was up last, that alone, if there is any.
+    fn given(
+        &self,
+        index: PoolAzIndex,
+        family: Family,
+        giving: Giving,
+    ) -> impl Iterator<Item = IpAddr> {
+        let pool = &self.routing.topology.pools[index.0];
+        let az = &pool.azs[usize::from(index.1)];
+        let AzHealth { standing, while_unknown, was_up, .. } = self.health(index);
+        let counted = counted(&self.watches, az, while_unknown);
+        let counted: Vec<Option<Counted>> = match self.forces.get(&index) {
+            None => counted.map(Some).collect(),
+            Some(forced) => forced.given(standing.tier, counted).collect(),
+        };
+        let given = move |is_it: &dyn Fn(usize, Counted) -> bool| -> Vec<IpAddr> {
+            let endpoints = az.endpoints.iter().zip(&counted).enumerate();
+            let given = endpoints.filter(|(position, (endpoint, counted))| {
+                endpoint.family() == family && counted.is_some_and(|it| is_it(*position, it))
+            });
+            given.map(|(_, (endpoint, _))| endpoint.address).collect()
+        };
+        let addresses = match (giving, pool.all_down) {
+            (Giving::Nothing, _) => Vec::new(),
+            (Giving::Up, _) => given(&|_, counted| counted == Counted::Up),
+            (Giving::All, AllDown::Last) => {
+                let last = given(&|position, _| was_up[position]);
+                if last.is_empty() { given(&|_, _| true) } else { last }
+            }
+            (Giving::All, _) => given(&|_, _| true),
+        };
+        addresses.into_iter()
     }
 }

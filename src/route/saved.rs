@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,10 @@ pub struct Saved {
     pub monitors: BTreeMap<String, SavedMonitor>,
     /// By full pool name and az name, until when the az is held.
     pub holds: BTreeMap<String, BTreeMap<String, Wall>>,
+    /// By full pool name and az name, the addresses that were up in the last moment when any of the
+    /// pool was; for pools with `all_down = "last"`.
+    #[serde(default)]
+    pub last_up: BTreeMap<String, BTreeMap<String, Vec<IpAddr>>>,
 }
 
 /// The state of one monitor.
@@ -43,6 +48,12 @@ impl Saved {
     /// The saved state of a monitor.
     pub(crate) fn monitor(&self, spec: &MonitorSpec) -> Option<SavedMonitor> {
         self.monitors.get(&monitor_key(spec)).copied()
+    }
+
+    /// The addresses of an az of a pool that were up last.
+    pub(super) fn last_up(&self, pool: &str, az: &str) -> &[IpAddr] {
+        let known = self.last_up.get(pool).and_then(|azs| azs.get(az));
+        known.map_or(&[], Vec::as_slice)
     }
 
     /// Until when an az of a pool is held.
@@ -83,6 +94,7 @@ impl Director {
             let holds = saved.holds.entry(pool.name.clone()).or_default();
             holds.insert(az.name.clone(), now.wall_at(until));
         }
+        saved.last_up = self.last_up_by_name();
         saved
     }
 }
@@ -180,6 +192,7 @@ mod tests {
             written_at: wall,
             monitors: [("tcp 192.0.2.1:443".to_owned(), monitor)].into(),
             holds: [("web".to_owned(), [("mumbai".to_owned(), wall)].into())].into(),
+            last_up: BTreeMap::new(),
         };
         let text = serde_json::to_string(&saved).unwrap();
         assert_eq!(serde_json::from_str::<Saved>(&text).unwrap(), saved);

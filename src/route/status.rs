@@ -4,9 +4,11 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::director::PoolAzIndex;
 use super::eligibility::Counted;
 use super::pool_health::counted;
-use super::{AzState, Director, OverrideKind};
+use super::standing::Force;
+use super::{AzState, Director, Override, OverrideKind, PoolAz};
 use crate::health::{HealthState, MonitorId, Setback};
 use crate::time::{Now, Wall};
 
@@ -134,33 +136,51 @@ pub struct ShownSetback {
 impl Director {
     /// Everything that is known.
     pub fn status(&self, now: Now) -> Status {
-        let topology = &self.routing.topology;
-        let pools = topology.pools.iter().map(|(id, pool)| PoolStatus {
+        let pools = self.routing.topology.pools.iter().map(|(id, pool)| PoolStatus {
             name: pool.name.clone(),
-            azs: pool
-                .azs
-                .iter()
-                .zip(&self.pools[id].azs)
-                .map(|(az, health)| AzStatus {
-                    name: topology.azs[az.az].name.clone(),
-                    eligible: health.state.is_eligible(),
-                    state: shown_state(health.state, now),
-                    overridden: None,
-                    endpoints: az
-                        .endpoints
-                        .iter()
-                        .zip(counted(&self.watches, az, &health.while_unknown))
-                        .map(|(endpoint, counted)| EndpointStatus {
-                            address: endpoint.address,
-                            counts_as_up: counted == Counted::Up,
-                            overridden: None,
-                            monitor: endpoint.monitor.map(|id| self.monitor_status(id, now)),
-                        })
-                        .collect(),
-                })
+            azs: (0u16..)
+                .zip(&pool.azs)
+                .map(|(position, az)| self.az_status((id, position), az, now))
                 .collect(),
         });
         Status { ready: self.is_ready(), pools: pools.collect() }
+    }
+
+    fn az_status(&self, index: PoolAzIndex, az: &PoolAz, now: Now) -> AzStatus {
+        let health = self.health(index);
+        let forced = self.forces.get(&index);
+        let measured = counted(&self.watches, az, &health.while_unknown);
+        let counts_as_up = |position, measured| {
+            let counted = match forced {
+                Some(forced) => forced.counted(position, measured),
+                None => measured,
+            };
+            counted == Counted::Up
+        };
+        let endpoints = az.endpoints.iter().zip(measured).enumerate();
+        let endpoints = endpoints.map(|(position, (endpoint, measured))| EndpointStatus {
+            address: endpoint.address,
+            counts_as_up: counts_as_up(position, measured),
+            overridden: forced
+                .and_then(|forced| forced.endpoints.get(&position))
+                .and_then(|&force| self.shown_override(force)),
+            monitor: endpoint.monitor.map(|id| self.monitor_status(id, now)),
+        });
+        AzStatus {
+            name: self.routing.topology.azs[az.az].name.clone(),
+            eligible: health.standing.is_eligible(),
+            state: shown_state(health.state, now),
+            overridden: forced
+                .and_then(|forced| forced.az)
+                .and_then(|force| self.shown_override(force)),
+            endpoints: endpoints.collect(),
+        }
+    }
+
+    fn shown_override(&self, force: Force) -> Option<ShownOverride> {
+        let Override { kind, given, targets: _, reason, by, given_at, until } =
+            self.overrides.iter().nth(force.order)?.clone();
+        Some(ShownOverride { kind, given, reason, by, given_at, until })
     }
 
     fn monitor_status(&self, id: MonitorId, now: Now) -> MonitorStatus {

@@ -42,7 +42,7 @@ pub type Row = Box<[Choice]>;
 /// What clients with one preference get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// The az, by its position in `Pool::azs`; `None`: NODATA.
+    /// The az, by its position in `Pool::azs`; `None`: the fallback's answer, or NODATA.
     pub az: Option<u16>,
     /// How good an az was to be had.
     pub tier: Tier,
@@ -60,6 +60,8 @@ pub enum Tier {
     Alive = 2,
     /// What the pool's `all_down` says.
     AllDown = 3,
+    /// Drained azs, in a pool that fails open.
+    Drained = 4,
 }
 
 /// What an az of a pool gives.
@@ -76,10 +78,10 @@ pub struct AzRoute {
 /// All that rows need to know of an az.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Rank {
-    /// The best tier that the az is in.
-    pub(crate) tier: Tier,
-    /// Whether an endpoint is up of a family that the az can't be without.
-    pub(crate) has_needed_family: bool,
+    /// The best tier that the az is in; `None`: it is never given.
+    pub(crate) tier: Option<Tier>,
+    /// Whether it goes before azs of the same tier, other than the first, of which this is not true.
+    pub(crate) goes_first: bool,
     pub(crate) motion: Motion,
 }
 
@@ -87,8 +89,15 @@ pub(crate) struct Rank {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Motion {
     Calm,
-    /// An endpoint has a failing streak or its monitor is fresh, or the az is held.
+    /// An endpoint has a failing streak or its monitor is fresh, or the az is held or was just
+    /// taken out by an operator.
     Moving,
+}
+
+impl Motion {
+    pub(crate) fn of(is_moving: bool) -> Self {
+        if is_moving { Self::Moving } else { Self::Calm }
+    }
 }
 
 /// How two versions of a pool's routes differ.
@@ -113,7 +122,7 @@ pub(crate) struct Rows {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct RowKey {
     view: ViewId,
-    all_down: AllDown,
+    deepest: Tier,
     ranks: Box<[Rank]>,
 }
 
@@ -127,11 +136,12 @@ impl Rows {
         ranks: &[Rank],
         preferences: &Preferences,
     ) -> Arc<Row> {
-        let key = RowKey { view, all_down, ranks: ranks.into() };
+        let deepest = if all_down.ignores_health() { Tier::Drained } else { Tier::Alive };
+        let key = RowKey { view, deepest, ranks: ranks.into() };
         if let Some(row) = self.known.get(&key).and_then(Weak::upgrade) {
             return row;
         }
-        let row = Arc::new(build(all_down, azs, ranks, preferences));
+        let row = Arc::new(build(deepest, azs, ranks, preferences));
         if self.known.len() >= self.sweep_at {
             self.known.retain(|_, row| row.strong_count() > 0);
             self.sweep_at = (2 * self.known.len()).max(64);
@@ -172,7 +182,7 @@ fn difference(before: &Row, after: &Row) -> Difference {
 }
 
 fn build(
-    all_down: AllDown,
+    deepest: Tier,
     azs: impl Iterator<Item = AzId>,
     ranks: &[Rank],
     preferences: &Preferences,
@@ -185,34 +195,28 @@ fn build(
         by_az[az.index()] = Some((position, rank));
     }
     let known = |az: &AzId| by_az.get(az.index()).copied().flatten();
-    preferences.iter().map(|(_, order)| choose(all_down, order.iter().filter_map(known))).collect()
+    preferences.iter().map(|(_, order)| choose(deepest, order.iter().filter_map(known))).collect()
 }
 
 /// The first az of the best tier that has any, and whether anything moves up to it. Tiers below
-/// the first are never calm. Of azs that are alive, those come first that are so in a needed family:
-/// an az that waits, whole, is better than one whose IPv4 is gone.
-fn choose(all_down: AllDown, order: impl Iterator<Item = (u16, Rank)>) -> Choice {
-    let mut first = None;
-    let mut alive = None;
-    let mut alive_in_part = None;
+/// the first are never calm.
+fn choose(deepest: Tier, order: impl Iterator<Item = (u16, Rank)>) -> Choice {
+    let mut best: Option<((Tier, bool), u16)> = None;
     let mut short_ttl = false;
     for (position, rank) in order {
         short_ttl |= rank.motion == Motion::Moving;
-        match rank.tier {
-            Tier::Eligible => {
-                return Choice { az: Some(position), tier: Tier::Eligible, short_ttl };
-            }
-            Tier::Alive if rank.has_needed_family => alive = alive.or(Some(position)),
-            Tier::Alive => alive_in_part = alive_in_part.or(Some(position)),
-            Tier::AllDown => {}
+        let Some(tier) = rank.tier.filter(|&tier| tier <= deepest) else { continue };
+        if tier == Tier::Eligible {
+            return Choice { az: Some(position), tier, short_ttl };
         }
-        first = first.or(Some(position));
+        let place = (tier, !rank.goes_first);
+        if best.is_none_or(|(known, _)| place < known) {
+            best = Some((place, position));
+        }
     }
-    let alive = alive.or(alive_in_part);
-    match (alive, all_down) {
-        (Some(_), _) => Choice { az: alive, tier: Tier::Alive, short_ttl: true },
-        (None, AllDown::Open) => Choice { az: first, tier: Tier::AllDown, short_ttl: true },
-        (None, AllDown::Closed) => Choice { az: None, tier: Tier::AllDown, short_ttl: true },
+    match best {
+        Some(((tier, _), position)) => Choice { az: Some(position), tier, short_ttl: true },
+        None => Choice { az: None, tier: Tier::AllDown, short_ttl: true },
     }
 }
 
@@ -220,31 +224,33 @@ fn choose(all_down: AllDown, order: impl Iterator<Item = (u16, Rank)>) -> Choice
 mod tests {
     use super::*;
 
-    /// The choice among azs drawn as `E` eligible, `a` alive, `6` alive by IPv6 alone, `-` neither; `!`
-    /// after one: moving.
-    fn chosen(all_down: AllDown, drawn: &str) -> Choice {
+    /// The choice among azs drawn as `E` eligible, `a` alive, `6` alive by IPv6 alone, `-` neither,
+    /// `l` neither but up last, `d` drained, `D` drained but alive, `x` forced down; `!` after one: moving.
+    fn chosen(deepest: Tier, drawn: &str) -> Choice {
         let mut order: Vec<(u16, Rank)> = Vec::new();
         for letter in drawn.chars() {
             let tier = match letter {
-                'E' => Tier::Eligible,
-                'a' | '6' => Tier::Alive,
-                '-' => Tier::AllDown,
+                'E' => Some(Tier::Eligible),
+                'a' | '6' => Some(Tier::Alive),
+                '-' | 'l' => Some(Tier::AllDown),
+                'd' | 'D' => Some(Tier::Drained),
+                'x' => None,
                 _ => {
                     order.last_mut().unwrap().1.motion = Motion::Moving;
                     continue;
                 }
             };
-            let has_needed_family = matches!(letter, 'E' | 'a');
-            let rank = Rank { tier, has_needed_family, motion: Motion::Calm };
+            let goes_first = matches!(letter, 'a' | 'l' | 'D');
+            let rank = Rank { tier, goes_first, motion: Motion::Calm };
             order.push((order.len() as u16, rank));
         }
-        choose(all_down, order.into_iter())
+        choose(deepest, order.into_iter())
     }
 
     #[test]
     fn the_first_az_of_the_best_tier_answers() {
         let open = |drawn| {
-            let choice = chosen(AllDown::Open, drawn);
+            let choice = chosen(Tier::Drained, drawn);
             (choice.az, choice.tier)
         };
         assert_eq!(open("-aEE"), (Some(2), Tier::Eligible));
@@ -252,13 +258,23 @@ mod tests {
         assert_eq!(open("6a"), (Some(1), Tier::Alive));
         assert_eq!(open("-6-"), (Some(1), Tier::Alive));
         assert_eq!(open("--"), (Some(0), Tier::AllDown));
-        assert_eq!(chosen(AllDown::Closed, "--").az, None);
-        assert_eq!(chosen(AllDown::Closed, "-a").az, Some(1));
+        assert_eq!(open("-l"), (Some(1), Tier::AllDown));
+        assert_eq!(open("D-"), (Some(1), Tier::AllDown));
+        assert_eq!(open("xdD"), (Some(2), Tier::Drained));
+        assert_eq!(open("xd"), (Some(1), Tier::Drained));
+        assert_eq!(open("xx").0, None);
+    }
+
+    #[test]
+    fn a_pool_that_heeds_health_goes_no_deeper_than_what_is_alive() {
+        assert_eq!(chosen(Tier::Alive, "--").az, None);
+        assert_eq!(chosen(Tier::Alive, "D-").az, None);
+        assert_eq!(chosen(Tier::Alive, "-a").az, Some(1));
     }
 
     #[test]
     fn only_what_moves_up_to_the_named_az_shortens_the_ttl() {
-        let short = |drawn| chosen(AllDown::Open, drawn).short_ttl;
+        let short = |drawn| chosen(Tier::Drained, drawn).short_ttl;
         assert!(!short("-E"));
         assert!(short("-!E"));
         assert!(short("E!E"));

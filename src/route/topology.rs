@@ -114,6 +114,20 @@ pub enum AllDown {
     Open,
     /// Nothing: NODATA.
     Closed,
+    /// What this other pool gives, which has no fallback itself.
+    Fallback(PoolId),
+    /// The endpoints that were up last; as `Open` where none of them may be given.
+    Last,
+}
+
+impl AllDown {
+    /// Whether azs are given although nothing of them is up.
+    pub(crate) fn ignores_health(self) -> bool {
+        match self {
+            Self::Open | Self::Last => true,
+            Self::Closed | Self::Fallback(_) => false,
+        }
+    }
 }
 
 /// How many endpoints of an az must be up, counted per address family.

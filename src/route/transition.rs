@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{AzId, PoolId};
+use super::{AzId, OverrideKind, PoolId};
 use crate::health::Cause;
-use crate::time::{Monotonic, Now};
+use crate::time::{Monotonic, Now, Wall};
 
 /// An az of a pool became eligible, or ceased to be. Its `Display` says why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,19 @@ pub enum Reason {
     /// The files changed.
     #[error("reload")]
     Reload,
+    /// An operator gave an override.
+    #[error("{} until {}: {reason}", kind.participle(), ToSecond(*until))]
+    Overridden {
+        /// What is ordered.
+        kind: OverrideKind,
+        /// When it ends.
+        until: Wall,
+        /// Why, in the operator's words.
+        reason: String,
+    },
+    /// An override came to its end, or an operator ended it.
+    #[error("{0} ended")]
+    OverrideEnded(OverrideKind),
 }
 
 impl fmt::Display for Transition {
@@ -69,6 +82,15 @@ impl fmt::Display for Transition {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// A time to the second, as in `2026-11-24T14:00:00Z`.
+struct ToSecond(Wall);
+
+impl fmt::Display for ToSecond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Wall::from_epoch(Duration::from_secs(self.0.since_epoch().as_secs())).fmt(f)
     }
 }
 
@@ -108,6 +130,16 @@ mod tests {
         let lost = transition(Reason::Failed(Cause::Refused), Some(first));
         let told = "connection refused, 0 of 2 endpoints up (first failure 1.0 s ago)";
         assert_eq!(lost.to_string(), told);
+    }
+
+    #[test]
+    fn an_order_names_its_end_and_its_reason() {
+        let until = Wall::from_epoch(Duration::from_millis(1_764_000_000_250));
+        let kind = OverrideKind::Drain;
+        let reason = Reason::Overridden { kind, until, reason: "deploy 42".into() };
+        let told = "drained until 2025-11-24T16:00:00Z: deploy 42";
+        assert_eq!(reason.to_string(), told);
+        assert_eq!(Reason::OverrideEnded(OverrideKind::ForceUp).to_string(), "force-up ended");
     }
 
     #[test]
