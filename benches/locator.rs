@@ -9,7 +9,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use meridian::geo::{Database, Places, Point};
 use meridian::id::IdVec;
-use meridian::route::policy::compile;
+use meridian::route::compile::compile;
 use meridian::route::{Az, AzId, Policy, ViewSpec};
 
 fn main() {

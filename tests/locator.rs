@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use maxminddb::{LookupResult, Reader, WithinOptions, path};
 use meridian::geo::{Continent, Country, Database, Places, Point, View};
 use meridian::id::IdVec;
-use meridian::route::policy::compile;
+use meridian::route::compile::compile;
 use meridian::route::{Az, AzId, ClientSet, Policy, Preferences, Rule, ViewSpec};
 
 #[test]

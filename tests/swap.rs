@@ -362,6 +362,6 @@ fn decode(response: &[u8]) -> (u32, u8) {
 fn order(snapshot: &Snapshot, client: Ipv4Addr) -> Vec<&'static str> {
     let topology = &snapshot.routing.topology;
     let place = snapshot.places.place(snapshot.places.find(client.into()).place);
-    let order = topology.views.values().next().unwrap().order(&topology.azs, place);
-    order.azs.iter().map(|az| AZS[usize::from(az.0)]).collect()
+    let order = topology.views.values().next().unwrap().order(&topology.azs, place, None);
+    order.iter().map(|az| AZS[usize::from(az.0)]).collect()
 }

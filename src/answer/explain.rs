@@ -10,7 +10,7 @@ use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use serde::{Deserialize, Serialize};
 
 use crate::geo::{Place, PointSource};
-use crate::route::{self, AzState, ClientSet, Policy};
+use crate::route::{self, AzState, ClientSet, Match, Policy, ViewSpec};
 use crate::wire::edns::OPTION_CLIENT_SUBNET;
 use crate::wire::{CLASS_IN, Name, NameError, RecordType};
 
@@ -113,6 +113,10 @@ pub struct ExplainedRule {
     pub number: usize,
     /// Whom it is for.
     pub clients: Vec<String>,
+    /// Which set of clients the client is in: one of `clients`, or of the group.
+    pub set: String,
+    /// The group that has the set.
+    pub group: Option<String>,
 }
 
 /// An az in a client's order.
@@ -231,7 +235,7 @@ fn steering(
     let view = &topology.views[pool.view];
     let found = snapshot.places.find(steered.client.address);
     let place = snapshot.places.place(found.place);
-    let rule = view.order(&topology.azs, place).rule;
+    let rule = view.matching(place, steered.client.address);
     Steering {
         pool: pool.name.clone(),
         policy: match view.policy {
@@ -241,10 +245,7 @@ fn steering(
         .into(),
         decided_by: decided_by(steered),
         place: explained_place(snapshot, place, found.network.to_string()),
-        rule: rule.map(|index| ExplainedRule {
-            number: index + 1,
-            clients: view.rules[index].clients.iter().map(ClientSet::to_string).collect(),
-        }),
+        rule: rule.map(|found| explained_rule(view, found)),
         azs: explained_azs(snapshot, steered, place, health),
         tier: steered.choice.tier as u8,
         ttl: steered.ttl,
@@ -260,6 +261,15 @@ fn decided_by(steered: &Steered<'_>) -> String {
         ClientFrom::PeerForUnroutable { .. } => {
             format!("{address}, the peer, as the client subnet can't be routed")
         }
+    }
+}
+
+fn explained_rule(view: &ViewSpec, found: Match<'_>) -> ExplainedRule {
+    ExplainedRule {
+        number: found.rule + 1,
+        clients: view.rules[found.rule].clients.iter().map(ClientSet::to_string).collect(),
+        set: found.set.to_string(),
+        group: found.group.map(|group| group.name.clone()),
     }
 }
 

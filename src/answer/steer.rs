@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::geo::{Located, holds_routable, is_routable};
+use crate::geo::{Located, View, holds_routable, is_routable};
 use crate::route::{AzId, AzRoute, Choice, Pool, PoolId};
 use crate::wire::ClientSubnet;
 
@@ -25,22 +25,28 @@ pub(super) enum ClientFrom {
     Subnet,
     /// The peer, since there is no Client Subnet, it reveals nothing, or it is not honoured.
     Peer,
-    /// The peer, since the Client Subnet can't be routed: for all clients in it, or for its first
-    /// address alone where it holds others that can be.
+    /// The peer, since the Client Subnet can't be routed and no rule names it: for all clients in
+    /// it, or for its first address alone where it holds others that can be, or are named.
     PeerForUnroutable { scope: u8 },
 }
 
 impl Client {
-    /// The client of a query from `peer` for a name of `pool`, with the `subnet` that the server
-    /// honours.
-    pub(super) fn of(peer: IpAddr, subnet: Option<ClientSubnet<'_>>, pool: &Pool) -> Self {
+    /// The client of a query from `peer` for a name of `pool`, whose view is `view`, with the
+    /// `subnet` that the server honours.
+    pub(super) fn of(
+        peer: IpAddr,
+        subnet: Option<ClientSubnet<'_>>,
+        pool: &Pool,
+        view: &View,
+    ) -> Self {
         let subnet = subnet.filter(|subnet| pool.ecs && subnet.source > 0);
         match subnet.and_then(|subnet| Some((subnet.address?, subnet.source))) {
-            Some((address, _)) if is_routable(address) => {
+            Some((address, _)) if is_routable(address) || view.has_net_in(address.into()) => {
                 Self { address, from: ClientFrom::Subnet }
             }
             Some((address, source)) => {
-                let is_whole = IpNet::new(address, source).is_ok_and(|net| !holds_routable(net));
+                let is_whole = IpNet::new(address, source)
+                    .is_ok_and(|net| !holds_routable(net) && !view.has_net_in(net));
                 let scope = if is_whole { source } else { IpNet::from(address).prefix_len() };
                 Self { address: peer, from: ClientFrom::PeerForUnroutable { scope } }
             }
@@ -75,8 +81,9 @@ impl<'s> Steered<'s> {
     ) -> Option<Self> {
         let pool = snapshot.routing.topology.pools.get(pool_id)?;
         let routes = snapshot.routes.pools.get(pool_id)?;
-        let client = Client::of(peer, subnet, pool);
-        let located = snapshot.views.get(pool.view)?.find(client.address);
+        let view = snapshot.views.get(pool.view)?;
+        let client = Client::of(peer, subnet, pool, view);
+        let located = view.find(client.address);
         let choice = routes.choice(located.preference);
         let az = choice.az.map(usize::from);
         let ttl = if choice.short_ttl { pool.min_ttl } else { pool.ttl };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::Method;
 
-use crate::answer::explain::{ExplainedAz, ExplainedPlace, Steering, Verdict};
+use crate::answer::explain::{ExplainedAz, ExplainedPlace, ExplainedRule, Steering, Verdict};
 use crate::answer::{self, Explanation, Generation, Question};
 use crate::control::load::{self, Occasion};
 use crate::health::Outcome;
@@ -104,7 +104,7 @@ fn steered(line: &mut impl FnMut(&str, &str), steering: &Steering) {
     line("place", &placed(place));
     line("pool", &format!("{pool}, policy {policy}"));
     if let Some(rule) = rule {
-        line("rule", &format!("number {} ({})", rule.number, rule.clients.join(", ")));
+        line("rule", &matched(rule));
     }
     let width = azs.iter().map(|az| az.name.len()).max().unwrap_or(0);
     for (index, az) in azs.iter().enumerate() {
@@ -114,6 +114,17 @@ fn steered(line: &mut impl FnMut(&str, &str), steering: &Steering) {
         1 => {}
         2 => line("tier", "2: no az is eligible; the first with an endpoint up answers"),
         _ => line("tier", "3: no endpoint of any az is up; all_down decides"),
+    }
+}
+
+fn matched(rule: &ExplainedRule) -> String {
+    let ExplainedRule { number, clients, set, group } = rule;
+    let clients = clients.join(", ");
+    let group = group.as_ref().map(|group| format!(" in group:{group}")).unwrap_or_default();
+    if clients == *set {
+        format!("number {number} ({clients})")
+    } else {
+        format!("number {number} ({clients}), by {set}{group}")
     }
 }
 

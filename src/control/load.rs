@@ -5,8 +5,12 @@
 //! which stay what they are in the `previous` load. What did not change is shared with that.
 
 use std::fmt;
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,11 +18,11 @@ use crate::answer::{Answering, Generation, Snapshot, Zones};
 use crate::clock::Clock;
 use crate::config::{self, Code, Config, Environment, Settings};
 use crate::diag::{self, Diagnostic, Record, Sources, Style};
-use crate::geo::View;
+use crate::geo::{Places, View};
 use crate::id::IdVec;
 use crate::probe::Probes;
 use crate::route::change::{Change, Views};
-use crate::route::{Preferences, Routing, RoutingTable, ViewId, policy};
+use crate::route::{Az, AzId, Compiler, Preferences, Routing, RoutingTable, ViewId, ViewSpec};
 use crate::span::Severity;
 use crate::time::Wall;
 use crate::wire::Name;
@@ -306,21 +310,49 @@ fn compile_views(
         Arc::ptr_eq(previous.databases.places(), databases.places())
             && previous.routing.topology.azs == topology.azs
     });
-    let mut views = IdVec::new();
-    let mut preferences = IdVec::new();
-    for spec in topology.views.values() {
-        let same = previous.and_then(|previous| {
-            let id = previous.routing.topology.views.position(|of| of == spec)?;
-            Some((previous.views[id].clone(), previous.routing.preferences[id].clone()))
-        });
-        let (view, orders) = same.unwrap_or_else(|| {
-            let (view, orders) = policy::compile(spec, &topology.azs, databases.places());
-            (Arc::new(view), Arc::new(orders))
-        });
-        views.push(view);
-        preferences.push(orders);
-    }
-    (views, preferences)
+    let kept = topology.views.values().map(|spec| {
+        let previous = previous?;
+        let id = previous.routing.topology.views.position(|of| of == spec)?;
+        Some((previous.views[id].clone(), previous.routing.preferences[id].clone()))
+    });
+    let kept: Vec<_> = kept.collect();
+    let new = topology.views.values().zip(&kept).filter(|(_, kept)| kept.is_none());
+    let new: Vec<_> = new.map(|(spec, _)| spec).collect();
+    let mut compiled = compile_new_views(&new, &topology.azs, databases.places()).into_iter();
+    let all = kept.into_iter().filter_map(|kept| kept.or_else(|| compiled.next()));
+    let (views, preferences): (Vec<_>, Vec<_>) = all.unzip();
+    (views.into_iter().collect(), preferences.into_iter().collect())
+}
+
+/// The views of `specs`, by as many threads as there are cores.
+fn compile_new_views(
+    specs: &[&ViewSpec],
+    azs: &IdVec<AzId, Az>,
+    places: &Places,
+) -> Vec<(Arc<View>, Arc<Preferences>)> {
+    let compiler = Compiler::new(azs, places);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = vec![];
+        while let index = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(spec) = specs.get(index)
+        {
+            let (view, preferences) = compiler.compile(spec);
+            done.push((index, (Arc::new(view), Arc::new(preferences))));
+        }
+        done
+    };
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let mut done = thread::scope(|scope| {
+        let helpers: Vec<_> = (1..cores.min(specs.len())).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for helper in helpers {
+            done.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, view)| view).collect()
 }
 
 fn zones(config: &Config) -> Zones {

@@ -37,6 +37,34 @@ impl Point {
     }
 }
 
+/// A point as the unit vector from the centre of the Earth: what many distances are compared by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Direction([f64; 3]);
+
+impl Direction {
+    /// The direction of `point`.
+    pub fn of(point: Point) -> Self {
+        let (latitude, longitude) = (point.latitude.to_radians(), point.longitude.to_radians());
+        let (sin, cos) = latitude.sin_cos();
+        let (east, front) = longitude.sin_cos();
+        Self([cos * front, cos * east, sin])
+    }
+
+    /// The square of the chord to `other`, from 0 to 4: it grows as the distance does, and costs less.
+    #[inline]
+    pub fn chord_squared(self, other: Self) -> f64 {
+        let ([a, b, c], [x, y, z]) = (self.0, other.0);
+        let (a, b, c) = (a - x, b - y, c - z);
+        a * a + b * b + c * c
+    }
+}
+
+/// The angle in radians at the centre of the Earth between points whose squared chord this is.
+#[inline]
+pub fn angle(chord_squared: f64) -> f64 {
+    2.0 * (chord_squared.sqrt() / 2.0).min(1.0).asin()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +77,19 @@ mod tests {
         assert_eq!(mumbai.distance_km(mumbai), 0.0);
         let (north, south) = (Point::new(90.0, 0.0).unwrap(), Point::new(-90.0, 0.0).unwrap());
         assert!((north.distance_km(south) - 20015.0).abs() < 1.0);
+    }
+
+    #[test]
+    fn the_angle_between_directions_is_the_distance() {
+        let point = |(latitude, longitude)| Point::new(latitude, longitude).unwrap();
+        let points = [(19.08, 72.88), (1.35, 103.82), (-90.0, 0.0), (53.35, -6.26), (0.0, 180.0)];
+        for from in points.map(point) {
+            for to in points.map(point) {
+                let chord = Direction::of(from).chord_squared(Direction::of(to));
+                let distance = EARTH_RADIUS_KM * angle(chord);
+                assert!((distance - from.distance_km(to)).abs() < 1e-3, "{from:?} {to:?}");
+            }
+        }
     }
 
     #[test]

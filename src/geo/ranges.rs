@@ -25,7 +25,7 @@ pub(crate) trait Key: Copy + Ord + fmt::Debug {
     /// The least key.
     const ZERO: Self;
     /// The greatest key.
-    const MAX: Self;
+    const LAST: Self;
     /// The number of bits.
     const WIDTH: u8;
     /// The most bits that an index goes by.
@@ -98,7 +98,7 @@ impl<K: Key, V: Copy + Eq> RangeTable<K, V> {
         loop {
             let nexts = [self.starts.get(here + 1), other.starts.get(there + 1)];
             let next = nexts.into_iter().flatten().min().copied();
-            let last = next.map_or(K::MAX, K::previous);
+            let last = next.map_or(K::LAST, K::previous);
             visit(first, last, self.values[here], other.values[there]);
             let Some(next) = next else { return };
             here += usize::from(nexts[0] == Some(&next));
@@ -123,20 +123,35 @@ impl<K: Key, V: Copy + Eq> RangeTable<K, V> {
         self.values[range]
     }
 
+    /// The keys of `ranges`, of which there is at least one.
+    #[inline]
+    pub(crate) fn keys(&self, ranges: Range<usize>) -> RangeInclusive<K> {
+        let last = self.starts.get(ranges.end).map_or(K::LAST, |start| start.previous());
+        self.starts[ranges.start]..=last
+    }
+
     /// The length of the widest prefix around `key` that lies wholly in `ranges`, one of which
     /// holds it.
-    ///
-    /// The block of 2^k keys around a key leaves out another one iff k is at most the position of
-    /// the highest bit in which they differ; the nearest outsiders on both sides decide.
     #[inline]
     pub(crate) fn prefix_len(&self, ranges: Range<usize>, key: K) -> u8 {
-        let beyond = |outsider: K| key.shared_bits(outsider) + 1;
-        let below = match ranges.start {
-            0 => 0,
-            first => beyond(self.starts[first].previous()),
-        };
-        let above = self.starts.get(ranges.end).map_or(0, |&start| beyond(start));
-        below.max(above)
+        prefix_len(self.keys(ranges), key)
+    }
+
+    /// The ranges in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RangeInclusive<K>, V)> {
+        self.values.iter().enumerate().map(|(range, value)| (self.keys(range..range + 1), *value))
+    }
+
+    /// The parts of ranges that are in `keys`, in order.
+    pub(crate) fn within(
+        &self,
+        keys: &RangeInclusive<K>,
+    ) -> impl Iterator<Item = (RangeInclusive<K>, V)> {
+        let (first, last) = (*keys.start(), *keys.end());
+        (self.find(first)..=self.find(last)).map(move |range| {
+            let part = self.keys(range..range + 1);
+            (first.max(*part.start())..=last.min(*part.end()), self.values[range])
+        })
     }
 
     /// The values of the ranges in order; neighbours differ.
@@ -154,6 +169,21 @@ impl<K: Key, V: Copy + Eq> RangeTable<K, V> {
     pub(crate) fn size(&self) -> usize {
         size_of_val(&*self.starts) + size_of_val(&*self.values) + size_of_val(&*self.index)
     }
+}
+
+/// The length of the widest prefix around `key` that lies wholly in `keys`, which hold it.
+///
+/// The block of 2^k keys around a key leaves out another one iff k is at most the position of the
+/// highest bit in which they differ; the nearest outsiders on both sides decide.
+#[inline]
+pub(crate) fn prefix_len<K: Key>(keys: RangeInclusive<K>, key: K) -> u8 {
+    let beyond = |outsider: K| key.shared_bits(outsider) + 1;
+    let below = match *keys.start() {
+        first if first == K::ZERO => 0,
+        first => beyond(first.previous()),
+    };
+    let above = keys.end().next().map_or(0, beyond);
+    below.max(above)
 }
 
 impl<K, V> fmt::Debug for RangeTable<K, V> {
@@ -210,7 +240,7 @@ impl<K: Key, V: Copy + Eq> Builder<K, V> {
 
 impl Key for u32 {
     const ZERO: Self = 0;
-    const MAX: Self = u32::MAX;
+    const LAST: Self = u32::MAX;
     const WIDTH: u8 = 32;
     const INDEX_BITS: u32 = 16;
 
@@ -219,6 +249,7 @@ impl Key for u32 {
         (u64::from(self) >> (32 - bits)) as usize
     }
 
+    #[inline]
     fn next(self) -> Option<Self> {
         self.checked_add(1)
     }
@@ -241,7 +272,7 @@ impl Key for u32 {
 /// Blocks divide 2000::/3, where nearly all ranges are; the first and the last extend to the ends.
 impl Key for u64 {
     const ZERO: Self = 0;
-    const MAX: Self = u64::MAX;
+    const LAST: Self = u64::MAX;
     const WIDTH: u8 = 64;
     const INDEX_BITS: u32 = 20;
 
@@ -252,6 +283,7 @@ impl Key for u64 {
         ((self.clamp(FIRST, LAST) - FIRST) >> (61 - bits)) as usize
     }
 
+    #[inline]
     fn next(self) -> Option<Self> {
         self.checked_add(1)
     }

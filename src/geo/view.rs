@@ -4,16 +4,21 @@
 //! The ranges of addresses are those of the places and shared by all views. A view adds the
 //! preference of each place and a bit for each range, which says whether a run of equal preference
 //! begins with it. The scope is the widest prefix around a client that lies in one run; barriers
-//! end runs, so that it never covers a client who is not placed by its address.
+//! end runs, so that it never covers a client who is not placed by its address. Networks that rules
+//! name lie over the ranges as a patch, and are few.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::address::MIXED;
+use super::patch::{Cover, Kind, Patch, Patched, Shared, ipv4_cover, ipv6_cover};
 use super::places::Cell;
 use super::ranges::{Key, RangeTable};
 use super::runs::Runs;
-use super::{Canonical, Place, PlaceId, Places};
+use super::{Canonical, PlaceId, Places};
 use crate::id::{Id, IdVec};
 
 /// From an address to a preference and a scope.
@@ -41,34 +46,59 @@ pub struct Located {
 }
 
 impl View {
-    /// The view in which clients at a place have the preference that `preference` gives it. It is
-    /// asked once for each of the places, in the order of their ids.
-    pub fn build(places: &Places, preference: impl FnMut(&Place) -> PreferenceId) -> Self {
-        let preferences: IdVec<_, _> = places.places().values().map(preference).collect();
-        let ipv4 = Family::build(places.ipv4(), &preferences);
-        let ipv6 = Family::build(places.ipv6(), &preferences);
-        let (somewhere, _) = ipv4.find(0);
-        let like_there = |place| preferences[place] == preferences[somewhere];
-        let is_uniform = ipv4.places().all(like_there) && ipv6.places().all(like_there);
-        Self { preferences, ipv4, ipv6, is_uniform }
+    /// The view in which clients have the preference that `preference` gives for their place and
+    /// the number of the network that they are in, if they are in one of `nets`: the least number,
+    /// where there are several. IPv6 networks are no longer than /64, and none is within the ranges
+    /// that embed IPv4.
+    ///
+    /// `preference` is asked for each of the places in the order of their ids, and then for places
+    /// within the networks; `None` as soon as it has none to give.
+    pub fn build(
+        places: &Places,
+        nets: &[(IpNet, usize)],
+        mut preference: impl FnMut(PlaceId, Option<usize>) -> Option<PreferenceId>,
+    ) -> Option<Self> {
+        let preferences: IdVec<_, _> =
+            places.places().ids().map(|place| preference(place, None)).collect::<Option<_>>()?;
+        let mut in_net = |place, number| preference(place, Some(number));
+        let ipv4 = Family::build(places.ipv4(), &preferences, ipv4_cover(nets), &mut in_net)?;
+        let ipv6 = Family::build(places.ipv6(), &preferences, ipv6_cover(nets), &mut in_net)?;
+        let (one, _) = ipv4.find(0, &preferences);
+        let is_uniform = ipv4.is_all(one, &preferences) && ipv6.is_all(one, &preferences);
+        Some(Self { preferences, ipv4, ipv6, is_uniform })
     }
 
     /// The preference of the client with address `ip`, and the scope around it. An address that
-    /// can't be routed has the preference of its place and a scope of full length.
+    /// can't be routed and is in no network has the preference of its place and a scope of full
+    /// length.
     #[inline]
     pub fn find(&self, ip: IpAddr) -> Located {
-        let (place, scope) = match Canonical::of(ip) {
+        let (preference, scope) = match Canonical::of(ip) {
             Canonical::V4 { address, lead } => {
-                let (place, len) = self.ipv4.find(address);
-                (place, lead + len)
+                let (preference, len) = self.ipv4.find(address, &self.preferences);
+                (preference, lead + len)
             }
-            Canonical::V6 { network } => match self.ipv6.find(network) {
-                (place, 64) if MIXED.contains(&network) => (place, 128),
+            Canonical::V6 { network } => match self.ipv6.find(network, &self.preferences) {
+                (preference, 64) if MIXED.contains(&network) => (preference, 128),
                 found => found,
             },
         };
-        let scope = if self.is_uniform { 0 } else { scope };
-        Located { preference: self.preferences[place], scope }
+        Located { preference, scope: if self.is_uniform { 0 } else { scope } }
+    }
+
+    /// Whether any client in `clients` is in one of the view's networks, and so is placed by its own
+    /// address, be it one that can be routed or not. Where only some of the clients have embedded
+    /// IPv4 addresses, yes.
+    pub fn has_net_in(&self, clients: IpNet) -> bool {
+        match [clients.network(), clients.broadcast()].map(Canonical::of) {
+            [Canonical::V4 { address: first, .. }, Canonical::V4 { address: last, .. }] => {
+                self.ipv4.has_net_in(first..=last)
+            }
+            [Canonical::V6 { network: first }, Canonical::V6 { network: last }] => {
+                self.ipv6.has_net_in(first..=last)
+            }
+            _ => true,
+        }
     }
 
     /// The preference of clients at a place.
@@ -78,9 +108,7 @@ impl View {
 
     /// The bytes that the view takes beside those of the places.
     pub fn size(&self) -> usize {
-        self.preferences.len() * size_of::<PreferenceId>()
-            + self.ipv4.runs.size()
-            + self.ipv6.runs.size()
+        self.preferences.len() * size_of::<PreferenceId>() + self.ipv4.size() + self.ipv6.size()
     }
 }
 
@@ -89,33 +117,71 @@ impl View {
 struct Family<K> {
     ranges: Arc<RangeTable<K, Cell>>,
     runs: Runs,
+    patch: Option<Patch<K>>,
 }
 
 impl<K: Key> Family<K> {
     fn build(
         ranges: &Arc<RangeTable<K, Cell>>,
         preferences: &IdVec<PlaceId, PreferenceId>,
-    ) -> Self {
-        let kind = |cell: Cell| (preferences[cell.place()], cell.is_barrier());
+        cover: Option<Cover<K>>,
+        in_net: &mut impl FnMut(PlaceId, usize) -> Option<PreferenceId>,
+    ) -> Option<Self> {
+        let kind = |cell: Cell| Kind {
+            preference: preferences[cell.place()],
+            is_barrier: cell.is_barrier(),
+        };
         let runs = Runs::of(ranges.values().iter().map(|cell| kind(*cell)));
-        Self { ranges: Arc::clone(ranges), runs }
+        let patch = match cover {
+            Some(cover) => {
+                let shared = Shared { ranges, runs: &runs, kind: &kind };
+                Some(Patch::build(&cover, &shared, in_net)?)
+            }
+            None => None,
+        };
+        Some(Self { ranges: Arc::clone(ranges), runs, patch })
     }
 
-    /// The place that holds `key`, and the length of the widest prefix around it in its run.
+    /// The preference of `key`, and the length of the widest prefix around it in its run.
     #[inline]
-    fn find(&self, key: K) -> (PlaceId, u8) {
+    fn find(&self, key: K, preferences: &IdVec<PlaceId, PreferenceId>) -> (PreferenceId, u8) {
+        let left = match self.patch.as_ref().map(|patch| patch.find(key)) {
+            Some(Patched::Net(preference, len)) => return (preference, len),
+            Some(Patched::Left(left)) => Some(left),
+            None => None,
+        };
         let range = self.ranges.find(key);
         let cell = self.ranges.value(range);
         let len = if cell.is_barrier() {
             K::WIDTH
         } else {
-            self.ranges.prefix_len(self.runs.around(range), key)
+            let run = self.runs.around(range);
+            match left {
+                Some(left) => left.prefix_len(self.ranges.keys(run), key),
+                None => self.ranges.prefix_len(run, key),
+            }
         };
-        (cell.place(), len)
+        (preferences[cell.place()], len)
     }
 
-    fn places(&self) -> impl Iterator<Item = PlaceId> {
-        self.ranges.values().iter().map(|cell| cell.place())
+    fn has_net_in(&self, keys: RangeInclusive<K>) -> bool {
+        self.patch.as_ref().is_some_and(|patch| patch.covers_any(&keys))
+    }
+
+    /// Whether every client has the preference `one`.
+    fn is_all(&self, one: PreferenceId, preferences: &IdVec<PlaceId, PreferenceId>) -> bool {
+        let is_one = |cell: Cell| preferences[cell.place()] == one;
+        match &self.patch {
+            None => self.ranges.values().iter().all(|cell| is_one(*cell)),
+            Some(patch) => patch.segments().all(|(keys, net)| match net {
+                Some(preference) => preference == one,
+                None => self.ranges.within(&keys).all(|(_, cell)| is_one(cell)),
+            }),
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.runs.size() + self.patch.as_ref().map_or(0, Patch::size)
     }
 }
 
@@ -136,6 +202,7 @@ mod tests {
     use proptest::prelude::{Just, Strategy, prop_oneof, proptest};
 
     use super::*;
+    use crate::geo::address::{SIX_TO_FOUR, UNROUTABLE_V4, UNROUTABLE_V6};
     use crate::geo::is_routable;
 
     /// The keys of a window, of which every address is tried.
@@ -165,8 +232,19 @@ mod tests {
 
     /// A view in which pairs of places share a preference.
     fn view(places: &Places) -> View {
-        let mut preferences = (0..=OUTSIDE as u16).map(|place| PreferenceId(place / 2));
-        View::build(places, |_| preferences.next().unwrap())
+        patched(places, &[])
+    }
+
+    /// The same with networks, which share preferences with the places.
+    fn patched(places: &Places, nets: &[(IpNet, usize)]) -> View {
+        View::build(places, nets, |place, net| Some(preference(place, net))).unwrap()
+    }
+
+    fn preference(place: PlaceId, net: Option<usize>) -> PreferenceId {
+        match net {
+            None => PreferenceId(place.0 as u16 / 2),
+            Some(number) => PreferenceId((place.0 as u16 / 4 + number as u16) % 4),
+        }
     }
 
     /// Tries every prefix around the address of `key`, with every address in it.
@@ -217,6 +295,139 @@ mod tests {
             for key in keys {
                 let ip = ipv6(base + key);
                 assert_eq!(view.find(ip).scope, widest(&view, base + key, 64, ipv6), "{ip}");
+            }
+        }
+    }
+
+    /// A family of a patched view, naively: what each key has, and where that can change.
+    struct Naive {
+        ranges: Vec<(u64, PlaceId)>,
+        nets: Vec<(IpNet, usize)>,
+        /// Of the family, ascending.
+        changes: Vec<u64>,
+        width: u8,
+        address: fn(u64) -> IpAddr,
+    }
+
+    impl Naive {
+        fn new(
+            ranges: &[(u64, PlaceId)],
+            nets: &[(IpNet, usize)],
+            barriers: impl Iterator<Item = RangeInclusive<u64>>,
+            (width, address): (u8, fn(u64) -> IpAddr),
+        ) -> Self {
+            let is_v4 = width == 32;
+            let nets: Vec<_> =
+                nets.iter().filter(|(net, _)| net.addr().is_ipv4() == is_v4).copied().collect();
+            let keys = nets.iter().map(|(net, _)| key(net.network())..=key(net.broadcast()));
+            let edges = keys.chain(barriers).flat_map(|k| [*k.start(), k.end().wrapping_add(1)]);
+            let mut changes: Vec<_> = ranges.iter().map(|(start, _)| *start).chain(edges).collect();
+            changes.sort_unstable();
+            changes.dedup();
+            Self { ranges: ranges.to_vec(), nets, changes, width, address }
+        }
+
+        /// The preference, and whether the client is placed by its own address and by no other.
+        fn find(&self, key: u64) -> (PreferenceId, bool) {
+            let ip = (self.address)(key);
+            let nets = self.nets.iter().filter(|(net, _)| net.contains(&ip));
+            let net = nets.map(|(_, number)| *number).min();
+            let place = self.ranges.iter().rev().find(|(start, _)| *start <= key).unwrap().1;
+            let is_embedded =
+                self.width == 64 && (MIXED.contains(&key) || SIX_TO_FOUR.contains(&key));
+            (preference(place, net), !is_embedded && (is_routable(ip) || net.is_some()))
+        }
+
+        fn scope(&self, key: u64) -> u8 {
+            let mine = self.find(key);
+            let is_one = |len: u8| {
+                let rest = u64::MAX.checked_shr(u32::from(64 - self.width + len)).unwrap_or(0);
+                let (first, last) = (key & !rest, key | rest);
+                let within = self.changes.iter().filter(|change| (first..=last).contains(change));
+                mine.1 && within.chain([&first]).all(|key| self.find(*key) == mine)
+            };
+            (0..=self.width).find(|len| is_one(*len)).unwrap_or(self.width)
+        }
+
+        /// Keys around the edges.
+        fn keys(&self) -> impl Iterator<Item = u64> {
+            let last = u64::MAX >> (64 - self.width);
+            let around = |change: &u64| [change.wrapping_sub(1), *change, change | 7];
+            self.changes.iter().flat_map(around).map(move |key| key & last)
+        }
+    }
+
+    fn key(ip: IpAddr) -> u64 {
+        match ip {
+            IpAddr::V4(ip) => ip.to_bits().into(),
+            IpAddr::V6(ip) => (ip.to_bits() >> 64) as u64,
+        }
+    }
+
+    fn nets() -> impl Strategy<Value = Vec<(IpNet, usize)>> {
+        let text = prop_oneof![
+            Just("9.9.8.0"),
+            Just("9.9.9.7"),
+            Just("10.1.2.3"),
+            Just("11.0.0.0"),
+            Just("0.0.0.0"),
+            Just("224.0.0.1"),
+            Just("2a00:1:0:200::"),
+            Just("2a00:1:0:2f0::"),
+            Just("::"),
+            Just("2001:db8::"),
+            Just("2003::"),
+            Just("fd00::"),
+            Just("64:ff9b::"),
+            Just("2000::"),
+        ];
+        let net = (text, 0..=64_u8, 0..6_usize).prop_map(|(text, len, number)| {
+            let ip: IpAddr = text.parse().unwrap();
+            let len = if ip.is_ipv4() { len / 2 } else { len };
+            (IpNet::new(ip, len).unwrap().trunc(), number)
+        });
+        proptest::collection::vec(net, 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn with_nets_preferences_and_scopes_are_those_of_a_naive_search(
+            nets in nets(),
+            v4 in prop_oneof![Just(0x0909_0800), Just(0x0a01_0200)].prop_flat_map(ranges),
+            v6 in prop_oneof![Just(0x2a00_0001_0000_0200), Just(0x2002 << 48)].prop_flat_map(ranges),
+        ) {
+            let narrow: Vec<_> = v4.iter().map(|(key, place)| (*key as u32, *place)).collect();
+            let view = patched(&Places::of_ranges(OUTSIDE + 1, &narrow, &v6), &nets);
+            let wide = |r: &RangeInclusive<u32>| u64::from(*r.start())..=u64::from(*r.end());
+            let barriers = UNROUTABLE_V4.iter().map(wide);
+            let naive_v4 = Naive::new(&v4, &nets, barriers, (32, ipv4));
+            let embedded = MIXED.map(|key| key..=key).into_iter().chain([SIX_TO_FOUR]);
+            let barriers = UNROUTABLE_V6.into_iter().chain(embedded);
+            let naive_v6 = Naive::new(&v6, &nets, barriers, (64, ipv6));
+            let families = [&naive_v4, &naive_v6];
+            let prefers = |preference| move |naive: &&Naive| {
+                naive.changes.iter().chain([&0]).all(|key| naive.find(*key).0 == preference)
+            };
+            for naive in families {
+                for key in naive.keys() {
+                    let ip = (naive.address)(key);
+                    if matches!((Canonical::of(ip), ip), (Canonical::V4 { .. }, IpAddr::V6(_))) {
+                        continue;
+                    }
+                    let (preference, is_alone) = naive.find(key);
+                    let located = view.find(ip);
+                    assert_eq!(located.preference, preference, "{ip}");
+                    let scope = if families.iter().all(prefers(preference)) {
+                        0
+                    } else if naive.width == 64 && MIXED.contains(&key) {
+                        128
+                    } else {
+                        naive.scope(key)
+                    };
+                    assert_eq!(located.scope, scope, "{ip}");
+                    let is_placed = is_routable(ip) || view.has_net_in(ip.into());
+                    assert_eq!(is_placed, is_alone || MIXED.contains(&key) && is_placed, "{ip}");
+                }
             }
         }
     }

@@ -2,12 +2,14 @@
 //! that turns health into a routing table. It knows no wire format and no I/O.
 
 pub mod change;
+pub mod compile;
 pub mod director;
 pub mod eligibility;
 pub mod event;
 mod last_up;
 #[cfg(test)]
 mod laws;
+mod nearest;
 mod operator;
 pub mod overrides;
 pub mod policy;
@@ -24,20 +26,21 @@ pub mod target;
 pub mod topology;
 pub mod transition;
 
+pub use compile::Compiler;
 pub use director::Director;
 pub use eligibility::AzState;
 pub use event::{Effects, Event, ProbeAt, Routing};
 pub use overrides::{
     LastAzs, NotOverridden, Override, OverrideChange, OverrideKind, Overrides, Refusal,
 };
-pub use policy::Order;
+pub use policy::Match;
 pub use preference::Preferences;
 pub use saved::Saved;
 pub use status::{AzStatus, EndpointStatus, ShownAzState, ShownOverride, Status};
 pub use table::{AzRoute, Choice, PoolRoutes, RoutingTable, Row, Tier};
 pub use target::{Target, TargetError};
 pub use topology::{
-    AllDown, Az, AzId, ClientSet, Endpoint, Family, FamilyDown, MinUp, Policy, Pool, PoolAz,
+    AllDown, Az, AzId, ClientSet, Endpoint, Family, FamilyDown, Group, MinUp, Policy, Pool, PoolAz,
     PoolId, Rule, Topology, ViewId, ViewSpec,
 };
 pub use transition::{Eligibility, Reason, Transition};

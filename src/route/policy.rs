@@ -1,63 +1,125 @@
-//! The order of azs for a place: rules first, then the policy. Pure: whether an az may be given to
+//! The order of azs for a client: rules first, then the policy. Pure: whether an az may be given to
 //! anyone is not asked here.
 
-use super::{Az, AzId, ClientSet, Policy, Preferences, Rule, ViewSpec};
-use crate::geo::{Place, Places, Point, PreferenceId, View};
-use crate::id::{Id, IdVec};
+use std::net::IpAddr;
 
-/// Azs in order, and what put them so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// All azs of the spec, each once, first to last.
-    pub azs: Vec<AzId>,
-    /// The position of the rule that matched the place.
-    pub rule: Option<usize>,
+use ipnet::IpNet;
+
+use super::nearest::{Candidates, DEPTH};
+use super::{Az, AzId, ClientSet, Group, Policy, Rule, ViewSpec};
+use crate::geo::{Canonical, Direction, Place, Point};
+use crate::id::IdVec;
+
+/// The rule that a client goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Match<'s> {
+    /// Its position among the rules.
+    pub rule: usize,
+    /// The first of its sets that the client is in, groups opened.
+    pub set: &'s ClientSet,
+    /// The group that has the set, if the rule names one.
+    pub group: Option<&'s Group>,
 }
 
 impl ViewSpec {
-    /// The order for clients at `place`: the azs that the first matching rule prefers, then the
-    /// rest as the policy orders them.
-    ///
-    /// `nearest` orders by distance from the place up to the fourth, and from there by distance
-    /// from the first, so that few orders arise and prefixes of equal order are wide.
-    pub fn order(&self, azs: &IdVec<AzId, Az>, place: &Place) -> Order {
-        self.order_to(DEPTH, azs, place)
+    /// The first rule for the client with address `ip` at `place`.
+    pub fn matching(&self, place: &Place, ip: IpAddr) -> Option<Match<'_>> {
+        let client = Canonical::of(ip);
+        self.rules.iter().enumerate().find_map(|(rule, of)| {
+            let mut sets = of.sets();
+            let (set, group) = sets.find(|(set, _)| set.contains(place, client))?;
+            Some(Match { rule, set, group })
+        })
     }
 
-    fn order_to(&self, depth: usize, azs: &IdVec<AzId, Az>, place: &Place) -> Order {
-        let rule = self.rules.iter().position(|rule| rule.matches(place));
-        let mut order = Vec::with_capacity(self.azs.len());
-        if let Some(rule) = rule {
-            append(&mut order, &self.rules[rule].prefer);
-        }
-        match (&self.policy, place.point.filter(|_| depth > 0)) {
+    /// The order for clients at `place` that go by the rule at this position: the azs that it
+    /// prefers, then the rest as the policy orders them.
+    ///
+    /// `nearest` orders by distance from the place up to the fourth, and from there by distance
+    /// from the first.
+    pub fn order(&self, azs: &IdVec<AzId, Az>, place: &Place, rule: Option<usize>) -> Vec<AzId> {
+        let mut order = self.preferred(rule);
+        match (&self.policy, place.point) {
             (Policy::Nearest { .. }, Some(point)) => {
-                let rest = self.azs.iter().copied().filter(|az| !order.contains(az)).collect();
-                order.extend(nearest(depth, rest, azs, point));
+                let candidates = self.candidates(rule, azs);
+                let nearest = candidates.nearest(DEPTH, Direction::of(point));
+                candidates.append_to(&mut order, nearest);
             }
-            (Policy::Nearest { order: given }, None) | (Policy::Failover { order: given }, _) => {
-                append(&mut order, given);
-                append(&mut order, &self.azs);
+            (Policy::Nearest { .. }, None) | (Policy::Failover { .. }, _) => {
+                self.append_given(&mut order);
             }
         }
-        Order { azs: order, rule }
+        order
+    }
+
+    /// The azs that come first by the rule at this position.
+    pub(super) fn preferred(&self, rule: Option<usize>) -> Vec<AzId> {
+        let mut order = Vec::with_capacity(self.azs.len());
+        append(&mut order, rule.map_or(&[], |rule| &self.rules[rule].prefer));
+        order
+    }
+
+    /// The azs that the policy orders behind those that the rule prefers.
+    pub(super) fn candidates(&self, rule: Option<usize>, azs: &IdVec<AzId, Az>) -> Candidates {
+        let preferred: &[AzId] = rule.map_or(&[], |rule| &self.rules[rule].prefer);
+        let rest = self.azs.iter().copied().filter(|az| !preferred.contains(az));
+        Candidates::new(rest, azs)
+    }
+
+    /// Appends the azs as they are for clients whose place plays no part.
+    pub(super) fn append_given(&self, order: &mut Vec<AzId>) {
+        match &self.policy {
+            Policy::Nearest { order: given } | Policy::Failover { order: given } => {
+                append(order, given);
+            }
+        }
+        append(order, &self.azs);
     }
 }
 
 impl Rule {
-    /// Whether the rule is for clients at `place`.
-    pub fn matches(&self, place: &Place) -> bool {
-        self.clients.iter().any(|set| set.contains(place))
+    /// The sets of clients that it is for, those of groups with their group.
+    pub fn sets(&self) -> impl Iterator<Item = (&ClientSet, Option<&Group>)> {
+        self.clients.iter().flat_map(|set| {
+            let (sets, group) = match set {
+                ClientSet::Group(group) => (&group.sets[..], Some(&**group)),
+                ClientSet::Country(_)
+                | ClientSet::Continent(_)
+                | ClientSet::Subdivision(_)
+                | ClientSet::Asn(_)
+                | ClientSet::Net(_) => (std::slice::from_ref(set), None),
+            };
+            sets.iter().map(move |set| (set, group))
+        })
     }
 }
 
 impl ClientSet {
-    /// Whether clients at `place` are in the set.
-    pub fn contains(self, place: &Place) -> bool {
+    /// Whether the client, which is at `place`, is in the set.
+    pub fn contains(&self, place: &Place, client: Canonical) -> bool {
         match self {
-            Self::Country(country) => place.country == Some(country),
-            Self::Continent(continent) => place.continent == Some(continent),
+            Self::Country(country) => place.country == Some(*country),
+            Self::Continent(continent) => place.continent == Some(*continent),
+            Self::Subdivision(subdivision) => place.subdivision == Some(*subdivision),
+            Self::Asn(asn) => place.asn == Some(*asn),
+            Self::Net(net) => is_in(client, *net),
+            Self::Group(group) => group.sets.iter().any(|set| set.contains(place, client)),
         }
+    }
+}
+
+/// An IPv6 network is no longer than /64.
+fn is_in(client: Canonical, net: IpNet) -> bool {
+    match (client, net) {
+        (Canonical::V4 { address, .. }, IpNet::V4(net)) => {
+            (net.network().to_bits()..=net.broadcast().to_bits()).contains(&address)
+        }
+        (Canonical::V6 { network }, IpNet::V6(net)) => {
+            let [first, last] =
+                [net.network(), net.broadcast()].map(|ip| (ip.to_bits() >> 64) as u64);
+            (first..=last).contains(&network)
+        }
+        (Canonical::V4 { .. }, IpNet::V6(_)) | (Canonical::V6 { .. }, IpNet::V4(_)) => false,
     }
 }
 
@@ -66,60 +128,6 @@ impl Az {
     /// `nearest` goes; `None` for an az without a location.
     pub fn biased_distance_km(&self, point: Point) -> Option<f64> {
         self.location.map(|location| point.distance_km(location) * self.bias)
-    }
-}
-
-/// The view of a spec and the preferences that its ids name.
-///
-/// A view tells at most 65,535 preferences apart. Where `nearest` makes more, azs are ordered by
-/// distance from the place only up to the third, second or first, or not at all: then clients at
-/// all places that the same rule matches, or none, have one order.
-pub fn compile(spec: &ViewSpec, azs: &IdVec<AzId, Az>, places: &Places) -> (View, Preferences) {
-    let (ids, preferences) = intern(spec, azs, places, Preferences::MAX);
-    let mut ids = ids.into_iter();
-    let view = View::build(places, |_| ids.next().expect("there is one for each place"));
-    (view, preferences)
-}
-
-/// The preference of each place, with the greatest depth that makes no more than `limit`.
-fn intern(
-    spec: &ViewSpec,
-    azs: &IdVec<AzId, Az>,
-    places: &Places,
-    limit: usize,
-) -> (Vec<PreferenceId>, Preferences) {
-    let to_depth = |depth| {
-        let mut preferences = Preferences::new();
-        let intern = |place| {
-            let id = preferences.intern(&spec.order_to(depth, azs, place).azs)?;
-            (id.index() < limit).then_some(id)
-        };
-        let ids = places.places().values().map(intern).collect::<Option<_>>()?;
-        Some((ids, preferences))
-    };
-    (0..=DEPTH)
-        .rev()
-        .find_map(to_depth)
-        .expect("without distances there are fewer orders than pairs of country and continent")
-}
-
-/// `rest` by distance from `point`, and behind the first `depth` by distance from the first.
-fn nearest(depth: usize, mut rest: Vec<AzId>, azs: &IdVec<AzId, Az>, point: Point) -> Vec<AzId> {
-    sort_by_distance(&mut rest, azs, point);
-    let first = rest.first().and_then(|first| azs[*first].location);
-    if let (Some(first), Some(far)) = (first, rest.get_mut(depth..)) {
-        sort_by_distance(far, azs, first);
-    }
-    rest
-}
-
-/// Sorts by biased distance, and by id, that is by name, where distances are equal.
-fn sort_by_distance(order: &mut [AzId], azs: &IdVec<AzId, Az>, from: Point) {
-    let distance = |az: AzId| azs[az].biased_distance_km(from).unwrap_or(f64::INFINITY);
-    let mut measured: Vec<_> = order.iter().map(|&az| (distance(az), az)).collect();
-    measured.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    for (slot, (_, az)) in order.iter_mut().zip(measured) {
-        *slot = az;
     }
 }
 
@@ -132,13 +140,10 @@ fn append(order: &mut Vec<AzId>, azs: &[AzId]) {
     }
 }
 
-/// How many azs are ordered by their distance from the place itself.
-const DEPTH: usize = 4;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geo::{Continent, Country, Database};
+    use crate::geo::{Asn, Continent, Country, Subdivision};
 
     const NAMES: [&str; 6] = ["dublin", "frankfurt", "mumbai", "ohio", "singapore", "tokyo"];
 
@@ -184,9 +189,12 @@ mod tests {
     }
 
     fn names(spec: &ViewSpec, azs: &IdVec<AzId, Az>, place: &Place) -> String {
-        let order = spec.order(azs, place);
-        order.azs.iter().map(|az| &*azs[*az].name).collect::<Vec<_>>().join(" ")
+        let rule = spec.matching(place, CLIENT).map(|found| found.rule);
+        let order = spec.order(azs, place, rule);
+        order.iter().map(|az| &*azs[*az].name).collect::<Vec<_>>().join(" ")
     }
+
+    const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7));
 
     const DELHI: (f64, f64) = (28.6, 77.2);
 
@@ -260,8 +268,59 @@ mod tests {
             continent: Some(Continent::Asia),
             ..place(DELHI.0, DELHI.1)
         };
-        assert_eq!(spec.order(&azs(), &delhi).rule, Some(1));
+        assert_eq!(spec.matching(&delhi, CLIENT).map(|found| found.rule), Some(1));
         assert_eq!(names(&spec, &azs(), &delhi), "tokyo ohio mumbai singapore frankfurt dublin");
+    }
+
+    #[test]
+    fn each_set_holds_its_clients_and_no_others() {
+        let place = Place {
+            country: Country::from_code("US"),
+            continent: Some(Continent::NorthAmerica),
+            subdivision: Subdivision::from_code("US-CA"),
+            asn: Some(Asn(64500)),
+            ..Place::default()
+        };
+        let net = |text: &str| ClientSet::Net(text.parse().unwrap());
+        let subdivision = |code| ClientSet::Subdivision(Subdivision::from_code(code).unwrap());
+        for (ip, set, expected) in [
+            ("198.51.100.7", ClientSet::Country(Country::from_code("US").unwrap()), true),
+            ("198.51.100.7", ClientSet::Continent(Continent::Asia), false),
+            ("198.51.100.7", subdivision("US-CA"), true),
+            ("198.51.100.7", subdivision("US-NV"), false),
+            ("198.51.100.7", ClientSet::Asn(Asn(64500)), true),
+            ("198.51.100.7", ClientSet::Asn(Asn(64501)), false),
+            ("198.51.100.7", net("198.51.100.0/24"), true),
+            ("198.51.101.7", net("198.51.100.0/24"), false),
+            ("::ffff:198.51.100.7", net("198.51.100.0/24"), true),
+            ("64:ff9b::198.51.100.7", net("198.51.100.0/24"), true),
+            ("2002:c633:6407::1", net("198.51.100.0/24"), true),
+            ("2002:c633:6407::1", net("::/0"), false),
+            ("2001:db8::7", net("2001:db8::/64"), true),
+            ("2001:db8:0:1::7", net("2001:db8::/64"), false),
+            ("198.51.100.7", net("::/0"), false),
+        ] {
+            let found = set.contains(&place, Canonical::of(ip.parse().unwrap()));
+            assert_eq!(found, expected, "{ip} in {set}");
+        }
+    }
+
+    #[test]
+    fn a_match_names_the_rule_the_set_and_the_group() {
+        let group = Group {
+            name: "partners".into(),
+            sets: vec![ClientSet::Asn(Asn(64500)), ClientSet::Net("10.0.0.0/8".parse().unwrap())],
+        };
+        let mut spec = nearest_first();
+        let clients = vec![ClientSet::Group(group.clone().into())];
+        spec.rules = vec![
+            Rule { clients: vec![ClientSet::Continent(Continent::Asia)], prefer: ids("ohio") },
+            Rule { clients, prefer: ids("tokyo") },
+        ];
+        let found = spec.matching(&Place::default(), "10.1.2.3".parse().unwrap());
+        let expected = Match { rule: 1, set: &group.sets[1], group: Some(&group) };
+        assert_eq!(found, Some(expected));
+        assert_eq!(spec.matching(&Place::default(), CLIENT), None);
     }
 
     #[test]
@@ -269,46 +328,5 @@ mod tests {
         let mut spec = nearest_first();
         spec.azs = ids("dublin tokyo");
         assert_eq!(names(&spec, &azs(), &place(DELHI.0, DELHI.1)), "tokyo dublin");
-    }
-
-    #[test]
-    fn fewer_azs_go_by_the_place_where_there_would_be_too_many_preferences() {
-        let places = Places::build(&[city()]);
-        let (ids, all) = intern(&nearest_first(), &azs(), &places, Preferences::MAX);
-        let (fewer_ids, fewer) = intern(&nearest_first(), &azs(), &places, all.len() - 1);
-        assert!(fewer.len() < all.len());
-        for (id, fewer_id) in ids.into_iter().zip(fewer_ids) {
-            assert_eq!(all.order(id).first(), fewer.order(fewer_id).first());
-        }
-        let (_, one) = intern(&nearest_first(), &azs(), &places, 1);
-        assert_eq!(one.len(), 1);
-    }
-
-    #[test]
-    fn a_compiled_view_leads_to_the_order_of_the_place() {
-        let places = Places::build(&[city()]);
-        let (view, preferences) = compile(&nearest_first(), &azs(), &places);
-        for ip in ["1.0.0.1", "2.0.1.1", "7.0.0.1", "9.0.0.1", "2400:1::1", "10.0.0.1"] {
-            let ip = ip.parse().unwrap();
-            let place = places.place(places.find(ip).place);
-            let order = preferences.order(view.find(ip).preference);
-            assert_eq!(order, nearest_first().order(&azs(), place).azs, "{ip}");
-        }
-    }
-
-    fn city() -> Database {
-        let bytes = include_bytes!("../../tests/fixtures/mmdb/city.mmdb");
-        Database::read("city".into(), bytes.to_vec()).unwrap()
-    }
-
-    #[test]
-    fn without_databases_every_client_has_one_preference_and_scope_0() {
-        let (view, preferences) = compile(&nearest_first(), &azs(), &Places::none());
-        assert_eq!(preferences.len(), 1);
-        for ip in ["1.1.1.1", "10.0.0.1", "2a00::1", "::ffff:1.1.1.1", "::1"] {
-            let located = view.find(ip.parse().unwrap());
-            assert_eq!(located.scope, 0, "{ip}");
-            assert_eq!(preferences.order(located.preference), azs().ids().collect::<Vec<_>>());
-        }
     }
 }

@@ -4,65 +4,101 @@ use std::collections::HashMap;
 
 use super::AzId;
 use crate::geo::PreferenceId;
-use crate::id::IdVec;
+use crate::id::Id;
 
 /// Interned orders of azs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preferences {
-    orders: IdVec<PreferenceId, Box<[AzId]>>,
-    ids: HashMap<Box<[AzId]>, PreferenceId>,
+    /// One order after the other: a box for each would take as much again.
+    azs: Box<[AzId]>,
+    /// Where each order ends.
+    ends: Box<[u32]>,
 }
 
 impl Preferences {
     /// How many preferences a view can tell apart.
     pub const MAX: usize = u16::MAX as usize;
 
-    /// None yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The id of this order, first az to last; `None` if it would be one more than [`Self::MAX`].
-    pub fn intern(&mut self, order: &[AzId]) -> Option<PreferenceId> {
-        if let Some(&id) = self.ids.get(order) {
-            return Some(id);
-        }
-        if self.orders.len() == Self::MAX {
-            return None;
-        }
-        let id = self.orders.push(order.into());
-        self.ids.insert(order.into(), id);
-        Some(id)
-    }
-
     /// The azs from first to last.
     pub fn order(&self, id: PreferenceId) -> &[AzId] {
-        &self.orders[id]
+        let end = |index: usize| self.ends[index] as usize;
+        let start = id.index().checked_sub(1).map_or(0, end);
+        &self.azs[start..end(id.index())]
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.orders.len()
+        self.ends.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.orders.is_empty()
+        self.ends.is_empty()
     }
 
     /// Every order with its id.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (PreferenceId, &[AzId])> {
-        self.orders.iter().map(|(id, order)| (id, &**order))
+        (0..self.len()).map(PreferenceId::from_index).map(|id| (id, self.order(id)))
+    }
+
+    /// The bytes that they take.
+    pub fn size(&self) -> usize {
+        size_of_val(&*self.azs) + size_of_val(&*self.ends)
+    }
+}
+
+/// Gives each order an id.
+#[derive(Debug, Default)]
+pub(super) struct Interner {
+    ids: HashMap<Box<[AzId]>, PreferenceId>,
+    azs: Vec<AzId>,
+    ends: Vec<u32>,
+}
+
+impl Interner {
+    /// The id of this order, first az to last; `None` if it would be one more than `limit`.
+    pub(super) fn intern(&mut self, order: &[AzId], limit: usize) -> Option<PreferenceId> {
+        if let Some(&id) = self.ids.get(order) {
+            return Some(id);
+        }
+        if self.ends.len() == limit {
+            return None;
+        }
+        let id = PreferenceId::from_index(self.ends.len());
+        self.azs.extend_from_slice(order);
+        // 65,535 orders of 65,535 azs are fewer than 2^32.
+        self.ends.push(self.azs.len() as u32);
+        self.ids.insert(order.into(), id);
+        Some(id)
+    }
+
+    pub(super) fn finish(self) -> Preferences {
+        Preferences { azs: self.azs.into(), ends: self.ends.into() }
     }
 }
 
 /// Interns each order; those beyond [`Preferences::MAX`] are left out.
 impl FromIterator<Box<[AzId]>> for Preferences {
     fn from_iter<I: IntoIterator<Item = Box<[AzId]>>>(orders: I) -> Self {
-        let mut preferences = Self::new();
+        let mut interner = Interner::default();
         for order in orders {
-            preferences.intern(&order);
+            interner.intern(&order, Self::MAX);
         }
-        preferences
+        interner.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_orders_are_one_preference() {
+        let order = |azs: &[u16]| azs.iter().copied().map(AzId).collect::<Box<[AzId]>>();
+        let orders = [order(&[2, 1]), order(&[1, 2, 3]), order(&[2, 1]), order(&[])];
+        let preferences = Preferences::from_iter(orders.clone());
+        let all: Vec<_> = preferences.iter().map(|(id, azs)| (id.0, azs.to_vec())).collect();
+        let distinct = [&orders[0], &orders[1], &orders[3]].map(|azs| azs.to_vec());
+        assert_eq!(all, (0..).zip(distinct).collect::<Vec<_>>());
     }
 }

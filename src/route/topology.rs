@@ -5,9 +5,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::geo::{Continent, Country, Point};
+use ipnet::IpNet;
+
+use crate::geo::{Asn, Continent, Country, Point, Subdivision};
 use crate::health::{MonitorId, MonitorSpec};
 use crate::id::{Id, IdVec};
 
@@ -166,8 +169,13 @@ pub struct ViewSpec {
     pub azs: Vec<AzId>,
     /// How.
     pub policy: Policy,
-    /// What comes before the policy, first match first.
+    /// What comes before the policy, first match first; at most [`ViewSpec::MAX_RULES`].
     pub rules: Vec<Rule>,
+}
+
+impl ViewSpec {
+    /// Far fewer than there are preferences, and enough: a rule names as many sets as it likes.
+    pub const MAX_RULES: usize = 4096;
 }
 
 /// How a pool orders its azs for a client.
@@ -196,12 +204,30 @@ pub struct Rule {
 }
 
 /// A set of clients that a rule can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ClientSet {
     /// `country:IN`
     Country(Country),
     /// `continent:AS`
     Continent(Continent),
+    /// `subdivision:US-CA`
+    Subdivision(Subdivision),
+    /// `asn:64500`
+    Asn(Asn),
+    /// `net:198.51.100.0/24`. An IPv6 network is no longer than /64, since clients count by their
+    /// /64, and none is within the ranges that embed IPv4.
+    Net(IpNet),
+    /// `group:eu`
+    Group(Arc<Group>),
+}
+
+/// Sets of clients by one name, for rules to share.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Group {
+    /// The name, as in `[group]`.
+    pub name: String,
+    /// Clients in any of these are in it. No groups.
+    pub sets: Vec<ClientSet>,
 }
 
 impl fmt::Display for ClientSet {
@@ -209,6 +235,10 @@ impl fmt::Display for ClientSet {
         match self {
             Self::Country(country) => write!(f, "country:{country}"),
             Self::Continent(continent) => write!(f, "continent:{}", continent.code()),
+            Self::Subdivision(subdivision) => write!(f, "subdivision:{subdivision}"),
+            Self::Asn(Asn(number)) => write!(f, "asn:{number}"),
+            Self::Net(net) => write!(f, "net:{net}"),
+            Self::Group(group) => write!(f, "group:{}", group.name),
         }
     }
 }

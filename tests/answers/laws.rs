@@ -84,17 +84,20 @@ proptest! {
         let topology = &snapshot.routing.topology;
         let pool = topology.pools.values().find(|pool| pool.name == steering.pool).unwrap();
         let place = snapshot.places.place(snapshot.places.find(client).place);
-        let order = topology.views[pool.view].order(&topology.azs, place);
+        let view = &topology.views[pool.view];
+        let rule = view.matching(place, client).map(|found| found.rule);
+        let order = view.order(&topology.azs, place, rule);
         let azs: Vec<_> = steering.azs.iter().map(|az| az.name.clone()).collect();
-        let ordered: Vec<_> = order.azs.iter().map(|az| topology.azs[*az].name.clone()).collect();
+        let ordered: Vec<_> = order.iter().map(|az| topology.azs[*az].name.clone()).collect();
         prop_assert_eq!(azs, ordered);
-        prop_assert_eq!(steering.rule.map(|rule| rule.number - 1), order.rule);
+        prop_assert_eq!(steering.rule.map(|rule| rule.number - 1), rule);
         prop_assert_eq!(steering.place.country, place.country.map(|country| country.to_string()));
         let family = if rtype == "A" { Family::V4 } else { Family::V6 };
         if pool.ecs && pool.has_family(family) {
             let whole = if client.is_ipv4() { 32 } else { 128 };
-            let located = snapshot.views[pool.view].find(client);
-            let expected = if is_routable(client) { located.scope } else { whole };
+            let view = &snapshot.views[pool.view];
+            let is_placed = is_routable(client) || view.has_net_in(client.into());
+            let expected = if is_placed { view.find(client).scope } else { whole };
             prop_assert_eq!(explained.scope, Some(expected));
         } else {
             prop_assert_eq!(explained.scope, Some(0));

@@ -119,7 +119,12 @@ pub(crate) fn explanation() -> Explanation {
         policy: "nearest".into(),
         decided_by: "49.36.10.1, the client subnet".into(),
         place,
-        rule: Some(ExplainedRule { number: 1, clients: vec!["country:IN".into()] }),
+        rule: Some(ExplainedRule {
+            number: 1,
+            clients: vec!["group:south".into()],
+            set: "country:IN".into(),
+            group: Some("south".into()),
+        }),
         azs: vec![az],
         tier: 1,
         ttl: 30,
