@@ -20,7 +20,7 @@ use meridian::answer::Generation;
 use meridian::config::Environment;
 use meridian::control::load::{Loaded, Occasion, load};
 use meridian::diag::Style;
-use meridian::route::{Director, Event, Saved};
+use meridian::route::{Director, Event, Overrides, Saved};
 use meridian::time::Now;
 
 const POOLS: usize = 1_000;
@@ -159,8 +159,14 @@ impl World {
         let now = Now::default();
         let wait = Duration::ZERO;
         let begin = Instant::now();
-        let (mut director, _) =
-            Director::start(loaded.routing.clone(), &Saved::default(), 1, wait, now);
+        let (mut director, _) = Director::start(
+            loaded.routing.clone(),
+            &Saved::default(),
+            Overrides::default(),
+            1,
+            wait,
+            now,
+        );
         row(self.layout, "director: start", vec![begin.elapsed()]);
         let (mut unchanged, mut loads, mut replaces, mut wholes) = (vec![], vec![], vec![], vec![]);
         let mut published = Arc::new(loaded.snapshot(Generation(1), director.routes()));

@@ -10,9 +10,9 @@ use meridian::config::{Code, Environment, Load, load};
 use meridian::diag::{Style, render};
 
 /// A code and the files that differ from [`WHOLE`].
-type Case = (Code, &'static [File]);
+type Case = (Code, &'static [File<'static>]);
 /// A path and a text.
-type File = (&'static str, &'static str);
+type File<'f> = (&'f str, &'f str);
 
 #[test]
 fn every_fault_is_shown_with_its_place_and_remedy() {
@@ -35,7 +35,8 @@ fn every_fault_is_shown_with_its_place_and_remedy() {
 
 #[test]
 fn every_code_has_a_case() {
-    let rare = [Code::TooManyAzs, Code::KeptAz, Code::KeptShared];
+    let rare =
+        [Code::TooManyAzs, Code::TooManyRules, Code::KeptAz, Code::KeptShared, Code::KeptGroup];
     // Found after these files are read: tests/e2e/ has them.
     let later = [
         Code::BadDatabase,
@@ -44,6 +45,7 @@ fn every_code_has_a_case() {
         Code::HeldDatabase,
         Code::Unprobeable,
         Code::StaleAuthorities,
+        Code::UntoldClients,
     ];
     let covered: BTreeSet<_> =
         CASES.iter().map(|(code, _)| *code).chain(rare).chain(later).collect();
@@ -158,7 +160,7 @@ fn all_faults_of_all_files_are_found_in_one_run() {
 }
 
 /// Loads [`WHOLE`] with `files` in place of those of the same path, and renders what is wrong.
-fn load_files(files: &[File]) -> (Load, String) {
+fn load_files(files: &[File<'_>]) -> (Load, String) {
     let directory = tempfile::tempdir().unwrap();
     let replaced = |path: &str| files.iter().any(|(other, _)| *other == path);
     let kept = WHOLE.iter().filter(|(path, _)| !replaced(path));
@@ -180,7 +182,7 @@ const ABSENT: &str = "(absent)";
 /// The text of a file in Latin-1.
 const LATIN_1: &str = "(Latin-1)";
 
-const WHOLE: &[File] = &[
+const WHOLE: &[File<'_>] = &[
     ("meridian.toml", SERVER),
     ("zones/app.example.zone", ZONE),
     ("zones/app.example.toml", POLICY),
@@ -333,6 +335,9 @@ country = "India"
 [az.singapore]
 location = [1.35]
 country = "UK"
+
+[group]
+asean = ["group:eu", "asn:0x1", "subdivision:XX-1", "net:2001:db8::1"]
 "#,
         )],
     ),
@@ -741,6 +746,89 @@ endpoints.singapore = ["203.0.113.20"]
 [[pool.web.rules]]
 clients = ["country:JP"]
 prefer = ["tokyo"]
+"#,
+        )],
+    ),
+    (
+        Code::UnknownGroup,
+        &[
+            (
+                "meridian.toml",
+                r#"
+[az.mumbai]
+location = [19.08, 72.88]
+
+[az.singapore]
+location = [1.35, 103.82]
+
+[group]
+partners = ["asn:64500"]
+"#,
+            ),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+
+[[pool.web.rules]]
+clients = ["group:partner"]
+prefer = ["mumbai"]
+
+[[pool.web.rules]]
+clients = ["country:JP", "group:asean"]
+prefer = ["singapore"]
+"#,
+            ),
+        ],
+    ),
+    (
+        Code::BuiltInGroup,
+        &[(
+            "meridian.toml",
+            r#"
+[az.mumbai]
+location = [19.08, 72.88]
+
+[az.singapore]
+location = [1.35, 103.82]
+
+[group]
+eu = ["country:CH"]
+"#,
+        )],
+    ),
+    (
+        Code::IdleRule,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+
+[[pool.web.rules]]
+clients = ["group:eu", "net:10.0.0.0/8"]
+prefer = ["mumbai"]
+
+[[pool.web.rules]]
+clients = ["country:DE", "net:10.1.0.0/16"]
+prefer = ["singapore"]
 "#,
         )],
     ),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Code;
+use super::clients::Groups;
 use super::load::{Load, Memory, ZoneContent};
 use super::policy::{PolicyFile, unmet_azs};
 use super::server::{AzEntry, ServerFile};
@@ -11,6 +12,7 @@ use super::settings::Settings;
 use super::shared::{Scope, Shared};
 use super::topology::{origin_text, topology};
 use crate::diag::Diagnostic;
+use crate::geo::Places;
 use crate::route::{PoolId, Topology};
 use crate::wire::Name;
 use crate::zone::Zone;
@@ -34,6 +36,7 @@ pub struct Config {
 struct Ground {
     azs: BTreeMap<String, AzEntry>,
     shared: Shared,
+    groups: Groups,
 }
 
 impl Config {
@@ -45,6 +48,16 @@ impl Config {
     pub fn zone(&self, origin: &Name) -> Option<&ConfiguredZone> {
         let position = self.zones.binary_search_by(|zone| zone.origin.cmp(origin));
         position.ok().and_then(|position| self.zones.get(position))
+    }
+
+    /// What the rules ask of the databases in vain: `places` are what these say. A zone that is kept
+    /// was told when its files were whole.
+    pub fn check_places(&self, places: &Places) -> Vec<Diagnostic> {
+        let current = self.zones.iter().filter(|zone| !zone.is_kept);
+        let contents = current.filter_map(|zone| zone.content.as_ref());
+        let pools = contents.flat_map(|content| &content.policy.pools);
+        let shared = self.ground.shared.pools.values().map(|pool| &**pool);
+        self.ground.groups.check_places(pools.chain(shared), places)
     }
 }
 
@@ -79,7 +92,7 @@ impl Load {
     /// served now: a zone whose files are at fault stays as it is there, with its pools; a zone
     /// without files goes. `None` if `meridian.toml` is at fault: then all stays as it is.
     pub fn build(&self, last: Option<&Config>) -> (Option<Config>, Vec<Diagnostic>) {
-        let Some(ServerFile { settings, azs, shared, .. }) = &self.server else {
+        let Some(ServerFile { settings, azs, shared, groups, .. }) = &self.server else {
             return (None, vec![]);
         };
         let zones: Vec<_> = self
@@ -94,7 +107,8 @@ impl Load {
             })
             .collect();
 
-        let mut ground = Ground { azs: azs.clone(), shared: shared.clone() };
+        let mut ground =
+            Ground { azs: azs.clone(), shared: shared.clone(), groups: groups.clone() };
         let mut faults = vec![];
         if let Some(last) = last {
             let kept = zones.iter().filter(|zone| zone.is_kept);
@@ -122,7 +136,8 @@ fn combine(
 ) -> Result<(Topology, Vec<ConfiguredZone>), Vec<Diagnostic>> {
     let contents = zones.iter().filter_map(|zone| zone.content.as_ref());
     let policies: Vec<_> = contents.map(|content| &*content.policy).collect();
-    let (topology, pools) = topology(&ground.azs, &ground.shared, &policies)?;
+    let Ground { azs, shared, groups } = ground;
+    let (topology, pools) = topology(azs, shared, groups, &policies)?;
     let whole = zones.iter_mut().filter(|zone| zone.content.is_some());
     for (zone, pools) in whole.zip(pools) {
         zone.pools = pools;
@@ -132,7 +147,7 @@ fn combine(
 
 impl Ground {
     /// Takes over from `last` what the policy of a kept zone needs and the new `meridian.toml`
-    /// lacks: pools, their checks, and the azs of both.
+    /// lacks: pools, their checks, and the groups and azs of both.
     fn keep(&mut self, policy: &PolicyFile, last: &Self, faults: &mut Vec<Diagnostic>) {
         let zone = origin_text(&policy.origin);
         let mut report = |code: Code, kept: String| {
@@ -152,7 +167,11 @@ impl Ground {
             }
         }
         let shared = self.shared.pools.values().map(|pool| &**pool);
-        let unmet = unmet_azs(policy.pools.iter().chain(shared), &self.azs);
+        let pools = policy.pools.iter().chain(shared);
+        for name in self.groups.keep(pools.clone(), &last.groups) {
+            report(Code::KeptGroup, format!("group `{name}` of meridian.toml stays"));
+        }
+        let unmet = unmet_azs(pools, &self.azs);
         let unmet: BTreeSet<_> = unmet.into_iter().map(|(_, name)| name.value.clone()).collect();
         for name in unmet {
             let Some(old) = last.azs.get(&name) else { continue };
@@ -341,6 +360,25 @@ mod tests {
         world.write("zones/a.example.toml", &POLICY.replace("tokyo", "mumbai"));
         assert_eq!(world.reload(), [""; 0]);
         assert_eq!(world.config.topology.azs.len(), 1);
+    }
+
+    #[test]
+    fn a_kept_zone_keeps_a_group_that_the_server_s_file_lost() {
+        let mut world = World::new();
+        let group = "group.partners = [\"asn:64500\"]\n";
+        let rule = "[[pool.web.rules]]\nclients = [\"group:partners\"]\nprefer = [\"tokyo\"]\n";
+        world.write("meridian.toml", &format!("{group}{SERVER}"));
+        world.write("zones/a.example.toml", &format!("{POLICY}{rule}"));
+        assert_eq!(world.reload(), [""; 0]);
+        world.write("meridian.toml", SERVER);
+        let kept = "warning[reload/kept-group]: \
+                    zone a.example is kept as it was, so group `partners` stays";
+        assert_eq!(world.reload(), [kept]);
+        assert!(world.config.zones[0].is_kept);
+        assert_eq!(world.reload(), [kept]);
+        let rules: Vec<_> =
+            world.config.topology.views.values().flat_map(|view| &view.rules).collect();
+        assert_eq!(rules[0].clients[0].to_string(), "group:partners");
     }
 
     #[test]

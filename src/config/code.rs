@@ -83,6 +83,16 @@ pub enum Code {
     UnusedPool,
     /// A pool names an az that meridian.toml lacks.
     UnknownAz,
+    /// A rule names a group that meridian.toml lacks.
+    UnknownGroup,
+    /// `[group]` has a name that is built in.
+    BuiltInGroup,
+    /// Earlier rules have all clients of a rule.
+    IdleRule,
+    /// A rule's clients go by something that no database tells.
+    UntoldClients,
+    /// More rules in a pool than there may be.
+    TooManyRules,
     /// `order` or `prefer` names an az that the pool lacks.
     ForeignAz,
     /// A pool names a check that is not there.
@@ -111,11 +121,13 @@ pub enum Code {
     KeptAz,
     /// A zone is kept as it was, and needs a check or pool that meridian.toml no longer has.
     KeptShared,
+    /// A zone is kept as it was, and names a group that meridian.toml no longer has.
+    KeptGroup,
 }
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 58] = [
         Self::Unreadable,
         Self::DuplicateOrigin,
         Self::BadFileName,
@@ -155,6 +167,11 @@ impl Code {
         Self::UnusedPool,
         Self::UnknownAz,
         Self::ForeignAz,
+        Self::UnknownGroup,
+        Self::BuiltInGroup,
+        Self::IdleRule,
+        Self::UntoldClients,
+        Self::TooManyRules,
         Self::UnknownCheck,
         Self::Unchecked,
         Self::ProbeWithoutCheck,
@@ -168,6 +185,7 @@ impl Code {
         Self::MinTtlAboveTtl,
         Self::KeptAz,
         Self::KeptShared,
+        Self::KeptGroup,
     ];
 
     /// The code as people see it.
@@ -212,6 +230,11 @@ impl Code {
             Self::UnusedPool => "pool/unused",
             Self::UnknownAz => "pool/unknown-az",
             Self::ForeignAz => "pool/foreign-az",
+            Self::UnknownGroup => "pool/unknown-group",
+            Self::BuiltInGroup => "group/built-in",
+            Self::IdleRule => "pool/idle-rule",
+            Self::UntoldClients => "pool/untold-clients",
+            Self::TooManyRules => "pool/too-many-rules",
             Self::UnknownCheck => "pool/unknown-check",
             Self::Unchecked => "pool/unchecked",
             Self::ProbeWithoutCheck => "pool/probe-without-check",
@@ -225,6 +248,7 @@ impl Code {
             Self::MinTtlAboveTtl => "pool/min-ttl-above-ttl",
             Self::KeptAz => "reload/kept-az",
             Self::KeptShared => "reload/kept-shared",
+            Self::KeptGroup => "reload/kept-group",
         }
     }
 
@@ -243,8 +267,11 @@ impl Code {
             | Self::UnusedPool
             | Self::Unchecked
             | Self::NoIpv6
+            | Self::IdleRule
+            | Self::UntoldClients
             | Self::KeptAz
-            | Self::KeptShared => Severity::Warning,
+            | Self::KeptShared
+            | Self::KeptGroup => Severity::Warning,
             Self::Unreadable
             | Self::DuplicateOrigin
             | Self::BadFileName
@@ -274,6 +301,9 @@ impl Code {
             | Self::UnknownPool
             | Self::UnknownAz
             | Self::ForeignAz
+            | Self::UnknownGroup
+            | Self::BuiltInGroup
+            | Self::TooManyRules
             | Self::UnknownCheck
             | Self::ProbeWithoutCheck
             | Self::NoOrder

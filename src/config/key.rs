@@ -35,7 +35,7 @@ pub enum Default {
 }
 
 /// Every table of every file, in the order of the documentation.
-pub const TABLES: [&KeyTable; 14] = [
+pub const TABLES: [&KeyTable; 15] = [
     &SERVER_FILE,
     &SERVER,
     &TCP,
@@ -44,6 +44,7 @@ pub const TABLES: [&KeyTable; 14] = [
     &LOG,
     &PROBE,
     &AZ,
+    &GROUP,
     &NAMES,
     &CHECK,
     &POOL,
@@ -62,6 +63,7 @@ pub(super) const SERVER_FILE: KeyTable = KeyTable {
         table("log"),
         table("probe"),
         table("az"),
+        table("group"),
         table("check"),
         table("pool"),
         key("include", Default::Other, r#"["fleet.toml"]"#),
@@ -127,6 +129,9 @@ pub(super) const AZ: KeyTable = KeyTable {
     ],
 };
 
+/// Its keys are groups, its values lists of client sets.
+pub(super) const GROUP: KeyTable = KeyTable { header: "[group]", keys: &[] };
+
 /// Its keys are owners, its values pools.
 pub(super) const NAMES: KeyTable = KeyTable { header: "[names]", keys: &[] };
 
@@ -185,8 +190,10 @@ pub(super) const RULE: KeyTable = KeyTable {
     ],
 };
 
-/// What `az`, `check`, `pool`, `names` and `endpoints` have by the operator's own names.
+/// What `az`, `group`, `check`, `pool`, `names` and `endpoints` have by the operator's own names.
 pub(super) const AZ_ENTRY: Key = table("az.mumbai");
+pub(super) const GROUP_ENTRY: Key =
+    key("partners", Default::Other, r#"["asn:64500", "net:198.51.100.0/24"]"#);
 pub(super) const CHECK_ENTRY: Key = table("check.web");
 pub(super) const POOL_ENTRY: Key = table("pool.web");
 pub(super) const NAMES_ENTRY: Key = key("www", Default::Other, r#""web""#);

@@ -215,8 +215,9 @@ impl Loader<'_> {
         };
         let policy = &reading.policy;
         let mut faults = reading.faults.clone();
-        if let Some(ServerFile { azs, shared, .. }) = server {
+        if let Some(ServerFile { azs, shared, groups, .. }) = server {
             faults.extend(check_azs(policy.pools.iter(), azs));
+            faults.extend(groups.check(policy.pools.iter()));
             if policy.is_whole {
                 faults.extend(Scope::of_zone(policy, shared).check_names());
             }

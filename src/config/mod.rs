@@ -9,6 +9,7 @@
 mod authorities;
 mod build;
 mod check;
+mod clients;
 mod code;
 mod content;
 mod country;
@@ -54,7 +55,7 @@ mod tests {
     use proptest::sample::Index;
 
     use super::policy::{check_azs, policy};
-    use super::server::server;
+    use super::server::{ServerFile, server};
     use super::shared::Scope;
     use super::*;
     use crate::diag::{Diagnostic, Sources, Style, render};
@@ -73,6 +74,7 @@ mod tests {
         let (policy, of_policy) = policy(policy_text, second, &origin, directory);
         faults.extend(of_policy);
         faults.extend(check_azs(policy.pools.iter(), &server.azs));
+        faults.extend(server.groups.check(policy.pools.iter()));
         if server.is_whole && policy.is_whole {
             faults.extend(Scope::of_zone(&policy, &server.shared).check_names());
         }
@@ -80,7 +82,8 @@ mod tests {
             render(fault, &sources, Style::Plain);
         }
         if !faults.iter().any(Diagnostic::is_error) {
-            assert!(topology::topology(&server.azs, &server.shared, &[&policy]).is_ok());
+            let ServerFile { azs, shared, groups, .. } = &server;
+            assert!(topology::topology(azs, shared, groups, &[&policy]).is_ok());
         }
     }
 

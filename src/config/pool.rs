@@ -4,12 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::Code;
-use super::country;
+use super::clients::{ClientsEntry, clients_of};
 use super::key;
 use super::reader::{Faults, Placed, Table, Value, report_duplicates};
 use super::suggestion::{did_you_mean, list};
-use crate::geo::Continent;
-use crate::route::{AllDown, ClientSet, FamilyDown, MinUp};
+use crate::route::{AllDown, FamilyDown, MinUp, ViewSpec};
 use crate::span::Span;
 
 /// A pool of a file, with every default filled in. Azs and checks are still names.
@@ -57,7 +56,7 @@ pub(super) struct EndpointEntry {
 /// One of a pool's rules.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct RuleEntry {
-    pub(super) clients: Vec<ClientSet>,
+    pub(super) clients: Vec<Placed<ClientsEntry>>,
     pub(super) prefer: Vec<Placed<String>>,
 }
 
@@ -294,47 +293,16 @@ fn rules(table: &Table<'_>, faults: &mut Faults) -> Vec<RuleEntry> {
         let prefer = names(&table, "prefer", faults);
         Some(RuleEntry { clients: clients.unwrap_or_default(), prefer })
     };
-    rules.unwrap_or_default().into_iter().filter_map(|element| rule(element, faults)).collect()
-}
-
-fn clients_of(value: Value<'_>, faults: &mut Faults) -> Option<Vec<ClientSet>> {
-    let mut clients = vec![];
-    for element in value.filled_array(faults)? {
-        let Some(text) = element.string(faults) else { continue };
-        if let Some(value) = client_set(text, element, faults) {
-            clients.push(Placed { value, span: element.span });
-        }
+    let rules = rules.unwrap_or_default();
+    if let Some(first_too_many) = rules.get(ViewSpec::MAX_RULES) {
+        let message = format!("more than {} rules in a pool", ViewSpec::MAX_RULES);
+        let fault = Code::TooManyRules.at(first_too_many.span, message).label("one too many");
+        faults.push(
+            fault.remedy("a rule may name as many client sets as you like: put some together"),
+        );
     }
-    report_duplicates(&clients, "the client set", faults);
-    Some(clients.into_iter().map(|client| client.value).collect())
-}
-
-fn client_set(text: &str, element: Value<'_>, faults: &mut Faults) -> Option<ClientSet> {
-    let fault = |message, label, remedy: String| {
-        Code::BadValue.at(element.span, message).label(label).remedy(remedy)
-    };
-    match text.split_once(':') {
-        Some(("country", code)) => country::assigned(code).map(ClientSet::Country).or_else(|| {
-            let message = format!("`{code}` is not a country");
-            let remedy = country::remedy(code);
-            faults.push(fault(message, "not an ISO 3166-1 code", remedy));
-            None
-        }),
-        Some(("continent", code)) => {
-            Continent::from_code(code).map(ClientSet::Continent).or_else(|| {
-                let codes = list(Continent::ALL.into_iter().map(|(code, _)| code));
-                let message = format!("`{code}` is not a continent");
-                faults.push(fault(message, "not a continent", format!("write one of {codes}")));
-                None
-            })
-        }
-        _ => {
-            let message = format!("`{text}` is not a set of clients");
-            let remedy = "write `country:` or `continent:` and a code of two letters";
-            faults.push(fault(message, "not a set of clients", remedy.to_owned()));
-            None
-        }
-    }
+    let rules = rules.into_iter().take(ViewSpec::MAX_RULES);
+    rules.filter_map(|element| rule(element, faults)).collect()
 }
 
 /// A list of names, each at most once; empty where it is at fault or absent.

@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use toml::de::DeTable;
 
 use super::check::{CheckEntry, check};
+use super::clients::Groups;
 use super::country;
 use super::key;
 use super::policy::{authorities, check_azs};
@@ -37,6 +38,8 @@ pub(super) struct ServerFile {
     pub(super) azs: BTreeMap<String, AzEntry>,
     /// The pools and checks of every zone.
     pub(super) shared: Shared,
+    /// The groups of clients.
+    pub(super) groups: Groups,
     /// Where the directory of the zones is named, if it is.
     pub(super) zones_span: Option<Span>,
     /// Whether all of the file was understood, so that what is not here is not there.
@@ -81,16 +84,18 @@ pub(super) fn server_of(
     let settings = Reader { directory, faults: &mut faults }.settings(&top, &server, environment);
     let azs = azs(&top, &mut faults);
     let shared = shared(&top, &mut faults);
+    let groups = Groups::read(&top, &mut faults);
     let zones_span = server.get("zones", &faults).map(|value| value.span);
     let is_whole = faults.is_whole() && shared.is_some();
     let shared = shared.unwrap_or_default();
     if is_whole {
         let pools = || shared.pools.values().map(|pool| &**pool);
-        check_azs(pools(), &azs).into_iter().for_each(|fault| faults.push(fault));
-        let names = Scope::of_server(&shared).check_names();
-        names.into_iter().for_each(|fault| faults.push(fault));
+        let of_azs = check_azs(pools(), &azs).into_iter();
+        let of_groups = groups.check(pools()).into_iter();
+        let of_names = Scope::of_server(&shared).check_names().into_iter();
+        of_azs.chain(of_groups).chain(of_names).for_each(|fault| faults.push(fault));
     }
-    (ServerFile { settings, azs, shared, zones_span, is_whole }, faults.into_found())
+    (ServerFile { settings, azs, shared, groups, zones_span, is_whole }, faults.into_found())
 }
 
 impl ServerFile {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::Code;
 use super::check::CheckEntry;
+use super::clients::Groups;
 use super::policy::{PolicyFile, check_azs};
 use super::pool::{EndpointEntry, PolicyName, PoolEntry};
 use super::reader::Placed;
@@ -18,18 +19,22 @@ use crate::route::{
 };
 use crate::wire::Name;
 
-/// The topology of `azs`, `shared` and `policies`, and for each policy the pools of its names, in
-/// the order of [`PolicyFile::bindings`]. The faults are those of [`check_azs`].
+/// The topology of `azs`, `shared`, `groups` and `policies`, and for each policy the pools of its
+/// names, in the order of [`PolicyFile::bindings`]. The faults are those of [`check_azs`] and
+/// [`Groups::check`].
 pub(super) fn topology(
     azs: &BTreeMap<String, AzEntry>,
     shared: &Shared,
+    groups: &Groups,
     policies: &[&PolicyFile],
 ) -> Result<(Topology, Vec<Vec<PoolId>>), Vec<Diagnostic>> {
     let scopes = policies.iter().map(|policy| Scope::of_zone(policy, shared));
     let pools = [Scope::of_server(shared)].into_iter().chain(scopes).flat_map(Scope::pools);
     let mut pools: Vec<_> = pools.map(|pool| (pool.full_name(), pool)).collect();
     pools.sort_by(|(name, _), (other, _)| name.cmp(other));
-    let mut faults = check_azs(pools.iter().map(|(_, pool)| pool.entry), azs);
+    let entries = || pools.iter().map(|(_, pool)| pool.entry);
+    let mut faults = check_azs(entries(), azs);
+    faults.extend(groups.check(entries()).into_iter().filter(Diagnostic::is_error));
     if azs.len() > MAX_AZS {
         faults.push(Code::TooManyAzs.fault(format!("more than {MAX_AZS} availability zones")));
     }
@@ -37,7 +42,7 @@ pub(super) fn topology(
         return Err(faults);
     }
 
-    let mut builder = Builder::new(azs);
+    let mut builder = Builder::new(azs, groups);
     let mut pool_ids = HashMap::new();
     for (name, pool) in pools {
         let built = builder.pool(name.clone(), pool);
@@ -64,18 +69,20 @@ pub(super) fn origin_text(origin: &Name) -> String {
     }
 }
 
-struct Builder {
+struct Builder<'g> {
     topology: Topology,
+    groups: &'g Groups,
     az_ids: HashMap<String, AzId>,
     monitor_ids: HashMap<MonitorSpec, MonitorId>,
     /// The views of each list of azs.
     view_ids: HashMap<Vec<AzId>, Vec<ViewId>>,
 }
 
-impl Builder {
-    fn new(azs: &BTreeMap<String, AzEntry>) -> Self {
+impl<'g> Builder<'g> {
+    fn new(azs: &BTreeMap<String, AzEntry>, groups: &'g Groups) -> Self {
         let azs: IdVec<_, _> = azs.values().map(|entry| entry.az.clone()).collect();
         Self {
+            groups,
             az_ids: azs.iter().map(|(id, az)| (az.name.clone(), id)).collect(),
             monitor_ids: HashMap::new(),
             view_ids: HashMap::new(),
@@ -131,7 +138,7 @@ impl Builder {
         let rules = entry
             .rules
             .iter()
-            .map(|rule| Rule { clients: rule.clients.clone(), prefer: self.azs(&rule.prefer) });
+            .map(|rule| Rule { clients: self.groups.sets(rule), prefer: self.azs(&rule.prefer) });
         let spec = ViewSpec { azs, policy, rules: rules.collect() };
         let known = self.view_ids.entry(spec.azs.clone()).or_default();
         let same = known.iter().copied().find(|view| self.topology.views[*view] == spec);
@@ -160,7 +167,7 @@ mod tests {
     use super::*;
     use crate::config::Environment;
     use crate::config::policy::policy;
-    use crate::config::server::server;
+    use crate::config::server::{ServerFile, server};
     use crate::health::CheckKind;
     use crate::route::MinUp;
     use crate::span::FileId;
@@ -184,7 +191,8 @@ mod tests {
                 policy
             })
             .collect();
-        topology(&server.azs, &server.shared, &policies.iter().collect::<Vec<_>>()).unwrap()
+        let ServerFile { azs, shared, groups, .. } = &server;
+        topology(azs, shared, groups, &policies.iter().collect::<Vec<_>>()).unwrap()
     }
 
     /// One pool over both azs, with `line` besides what it needs, and a check with `check`.

@@ -108,6 +108,7 @@ pub fn load(
     };
     let Placed { databases, views, preferences } = placed;
     report.diagnostics.extend(databases.aged(now));
+    report.diagnostics.extend(config.check_places(databases.places()));
     let unprobed = Probes::default();
     let last = previous.map_or(&unprobed, |previous| &previous.probes);
     let probes = Probes::compile(&config.topology.monitors, last);

@@ -235,3 +235,55 @@ fn one_order_for_everybody_has_scope_0() {
         "NOERROR aa edns=1232 subnet=1.0.0.0/24/0\nan first.example. 30 A 203.0.113.40",
     );
 }
+
+#[test]
+fn a_network_of_a_rule_has_a_scope_of_its_own_and_bounds_those_around_it() {
+    for (subnet, scope, az) in [
+        ("1.0.0.200/32", 25, 32),
+        ("1.0.0.5/32", 25, 52),
+        ("::ffff:1.0.0.200/128", 121, 32),
+        ("2002:100:c8::/48", 41, 32),
+        ("2.0.128.9/32", 17, 52),
+        ("2400:1:8000::/48", 33, 32),
+    ] {
+        let (address, source) = subnet.split_once('/').unwrap();
+        expect(
+            &format!("netted.example. A +subnet={subnet}"),
+            &format!(
+                "NOERROR aa edns=1232 subnet={address}/{source}/{scope}
+                an netted.example. 30 A 203.0.113.{az}"
+            ),
+        );
+    }
+}
+
+#[test]
+fn of_a_subnet_shorter_than_a_rules_network_the_first_address_decides() {
+    expect(
+        "netted.example. A +subnet=1.0.0.0/24",
+        "NOERROR aa edns=1232 subnet=1.0.0.0/24/25
+        an netted.example. 30 A 203.0.113.52",
+    );
+}
+
+#[test]
+fn section_11_3_a_subnet_that_cannot_be_routed_decides_where_a_rule_names_it() {
+    for (subnet, scope, az) in [
+        ("10.1.2.0/24", 16, 32),
+        ("192.168.0.0/16", 16, 52),
+        ("fd00:1::/56", 48, 52),
+        // Nobody names these: the peer, for all of the subnet, or for one address where some are named.
+        ("10.2.0.0/16", 16, 42),
+        ("10.0.0.0/8", 32, 42),
+        ("fd00::/16", 128, 42),
+    ] {
+        let (address, source) = subnet.split_once('/').unwrap();
+        expect(
+            &format!("netted.example. A +from=7.0.0.9 +subnet={subnet}"),
+            &format!(
+                "NOERROR aa edns=1232 subnet={address}/{source}/{scope}
+                an netted.example. 30 A 203.0.113.{az}"
+            ),
+        );
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use meridian::answer::Kind;
+use meridian::answer::{Kind, Question, explain};
 use meridian::route::AzId;
 
 use super::{Ask, World, check, show};
@@ -19,6 +19,8 @@ location = [-23.55, -46.63]
 location = [-33.87, 151.21]
 [az.tokyo]
 location = [35.68, 139.69]
+[group]
+partners = ["asn:64500", "net:2.0.128.0/17", "net:192.168.0.0/16", "net:fd00:1::/48", "country:JP"]
 "#;
 
 pub(crate) const ZONE: &str = "
@@ -42,6 +44,7 @@ four = "four"
 blind = "blind"
 first = "first"
 ruled = "ruled"
+netted = "netted"
 
 [check.web]
 type = "tcp"
@@ -86,6 +89,18 @@ prefer = ["tokyo"]
 [[pool.ruled.rules]]
 clients = ["continent:AS", "continent:EU"]
 prefer = ["frankfurt", "sydney"]
+
+[pool.netted]
+check = "web"
+endpoints.frankfurt = ["203.0.113.32"]
+endpoints.saopaulo = ["203.0.113.42"]
+endpoints.sydney = ["203.0.113.52"]
+[[pool.netted.rules]]
+clients = ["net:1.0.0.128/25", "net:10.1.0.0/16", "net:2400:1:8000::/33"]
+prefer = ["frankfurt"]
+[[pool.netted.rules]]
+clients = ["group:partners"]
+prefer = ["sydney"]
 "#;
 
 const NO_DATA: &str = "ns example. 30 SOA ns.test. host.test. 1 7200 3600 1209600 30";
@@ -228,4 +243,22 @@ fn a_steered_name_that_is_asked_for_another_type_has_no_data() {
     check(&zone, "www.example. MX", &format!("NOERROR aa\n{NO_DATA}"));
     check(&zone, "www.example. CNAME", &format!("NOERROR aa\n{NO_DATA}"));
     check(&zone, "www.example. ANY", "NOERROR aa\nan www.example. 3600 HINFO RFC8482");
+}
+
+#[test]
+fn an_explanation_names_the_rule_the_set_and_the_group() {
+    let zone = settled().snapshot();
+    let rule = |client: &str| {
+        let question = Question::from_text("netted.example.", "A", client.parse().unwrap());
+        let rule = explain(&zone, &question.unwrap(), None).steering.unwrap().rule;
+        rule.map(|rule| (rule.number, rule.clients.join(" "), rule.set, rule.group))
+    };
+    let group = |set: &str| {
+        Some((2, "group:partners".to_owned(), set.to_owned(), Some("partners".to_owned())))
+    };
+    let (_, _, set, of) = rule("10.1.2.3").unwrap();
+    assert_eq!((&*set, of), ("net:10.1.0.0/16", None));
+    assert_eq!(rule("192.168.7.7"), group("net:192.168.0.0/16"));
+    assert_eq!(rule("2400:1::1"), group("country:JP"));
+    assert_eq!(rule("7.0.0.9"), None);
 }

@@ -71,6 +71,17 @@ fn check_finds_a_damaged_database() {
 }
 
 #[test]
+fn check_warns_of_clients_that_no_database_can_tell() {
+    let fleet = Fleet::new();
+    let rule = "[[pool.web.rules]]\nclients = [\"asn:64500\"]\nprefer = [\"paris\"]\n";
+    let ended = fleet.host(&format!("{POLICY}{rule}")).meridian(&["check"]);
+    let warning =
+        "warning[pool/untold-clients]: no database tells the autonomous system of any client";
+    assert!(ended.err.contains(warning), "{ended:?}");
+    ended.success();
+}
+
+#[test]
 fn check_finds_that_nobody_is_there_to_trust() {
     let fleet = Fleet::new();
     let https = "type = \"https\"\nhost = \"www.app.example\"";
