@@ -60,6 +60,25 @@ fn whole_files_have_no_fault() {
 }
 
 #[test]
+fn a_wildcard_s_pool_is_no_name_server_of_another_zone() {
+    let other = |target: &str| {
+        format!("$TTL 1h\n@ SOA ns1 host 1 2h 30m 2w 30\n@ NS {target}\nns1 A 192.0.2.1\n")
+    };
+    let policy = POLICY.replace("www =", "\"*.shop\" =");
+    let codes = |origin: &str, target: &str| {
+        let zone = other(target);
+        let path = format!("zones/{origin}.zone");
+        let (load, _) = load_files(&[(&path, &zone), ("zones/app.example.toml", &policy)]);
+        load.diagnostics.iter().map(|fault| fault.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("other.example", "Ns.Shop.app.example."), [Code::NameServer.text()]);
+    // A name of its own, the closest zone's own, and nobody's.
+    assert_eq!(codes("other.example", "ns1.app.example."), [""; 0]);
+    assert_eq!(codes("b.shop.app.example", "ns1"), [""; 0]);
+    assert_eq!(codes("other.example", "shop.app.example."), [""; 0]);
+}
+
+#[test]
 fn all_faults_of_all_files_are_found_in_one_run() {
     let (_, text) = load_files(&[
         ("meridian.toml", "[server]\nlisten = 53\nlisten =\nudp_payload = 1\nworker = 2\n"),

@@ -10,7 +10,7 @@ use super::authorities::Authorities;
 use super::content::{Contents, KnownContents};
 use super::files::{self, Found, ZoneFiles};
 use super::include::{Texts, read_included};
-use super::policy::{PolicyFile, authorities, check_azs};
+use super::policy::{BoundName, PolicyFile, authorities, check_azs};
 use super::reader::Faults;
 use super::readings::{Readings, ZoneReading};
 use super::server::{ServerFile, server, server_of};
@@ -19,7 +19,7 @@ use super::{Code, Config, DatabaseFile, Environment};
 use crate::diag::{Diagnostic, Sources};
 use crate::span::FileId;
 use crate::wire::Name;
-use crate::zone::{Fault, Zone};
+use crate::zone::{Fault, Found as FoundName, Zone};
 
 /// The files of a directory, read and checked, each zone for itself.
 pub struct Load {
@@ -129,6 +129,28 @@ impl Load {
     /// Whether a file can't be used.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+impl ZoneContent {
+    /// Whether `server` is a name that a bound wildcard of this zone stands for, in a load with zones
+    /// of these names.
+    fn answers_by_wildcard(
+        &self,
+        bound: &BoundName,
+        server: &Name,
+        origins: &HashSet<Name>,
+    ) -> bool {
+        let mut above = successors(Some(server.clone()), Name::parent);
+        bound.owner.is_wildcard()
+            && above.find(|name| origins.contains(name)).as_ref() == Some(self.zone.origin())
+            && match self.zone.find(server.to_lowercase().as_wire()) {
+                FoundName::Wildcard { node, .. } => node.name() == bound.owner,
+                FoundName::Exact(_)
+                | FoundName::Dname(_)
+                | FoundName::Delegation(_)
+                | FoundName::NoName { .. } => false,
+            }
     }
 }
 
@@ -256,11 +278,18 @@ impl Loader<'_> {
         let readings: Vec<_> = contents().map(|content| Arc::clone(&content.reading)).collect();
         let servers = readings.iter().flat_map(|reading| reading.name_servers());
         let servers: HashSet<_> = servers.collect();
+        let origins: HashSet<_> = zones.iter().map(|zone| zone.origin.clone()).collect();
         for zone in zones {
             let Some(content) = &zone.content else { continue };
             let names = content.policy.names.iter();
-            let faults = names.filter(|bound| servers.contains(&bound.owner)).map(|bound| {
-                let message = format!("{} is a name server in another zone", bound.owner);
+            let faults = names.filter_map(|bound| {
+                let answers =
+                    |server: &&&Name| content.answers_by_wildcard(bound, server, &origins);
+                let server = servers.get(&bound.owner);
+                Some((bound, server.or_else(|| servers.iter().find(answers))?))
+            });
+            let faults = faults.map(|(bound, server)| {
+                let message = format!("{server} is a name server in another zone");
                 let fault = Code::NameServer.at(bound.span, message).label("has a pool");
                 fault.remedy("give the name server a name with static addresses")
             });
