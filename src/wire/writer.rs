@@ -216,6 +216,16 @@ impl<'a> Writer<'a> {
         Ok(self.len - rdata.len())
     }
 
+    /// Appends to the RDATA, which begins at `rdata`, of the record that was put last. What came
+    /// before stays where it does not fit.
+    pub fn extend_record(&mut self, rdata: usize, bytes: &[u8]) -> Result<(), Full> {
+        self.append(bytes)?;
+        let len = u16::try_from(self.len - rdata).map_err(|_| Full)?;
+        let length = self.buffer.get_mut(rdata.saturating_sub(2)..rdata).ok_or(Full)?;
+        length.copy_from_slice(&len.to_be_bytes());
+        Ok(())
+    }
+
     /// Appends one record that is ready from its TYPE on, behind `owner`, an uncompressed name.
     pub fn put_body(&mut self, section: Section, owner: &[u8], body: &[u8]) -> Result<(), Full> {
         let mark = self.mark();
@@ -389,6 +399,18 @@ mod tests {
         response.put_set(Section::Answer, name + 12, SET, 1).unwrap();
         let len = response.finish(Rcode::NoError, None);
         assert_eq!(&buffer[len - 17..len - 14], b"\x01a\0");
+    }
+
+    #[test]
+    fn a_record_grows_at_its_end_and_its_length_with_it() {
+        let mut buffer = [0; 512];
+        let mut response = writer(&mut buffer, HEAD.len() + SET.len());
+        let rdata = response.put_record(Section::Answer, 12, RecordType::A, 30, b"\x01\x02");
+        response.extend_record(rdata.unwrap(), b"\x03").unwrap();
+        response.extend_record(rdata.unwrap(), b"\x04").unwrap();
+        assert_eq!(response.extend_record(rdata.unwrap(), b"\x05"), Err(Full));
+        let len = response.finish(Rcode::NoError, None);
+        assert_eq!(&buffer[HEAD.len()..len], SET);
     }
 
     #[test]
