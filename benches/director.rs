@@ -2,6 +2,7 @@
 //! 50 views of 2,000 preferences. The target is 5 ms from the last failing result to the new table.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use divan::{Bencher, black_box};
 use meridian::health::{Cause, Check, CheckKind, MonitorSpec, Outcome, Thresholds, Verdict};
 use meridian::id::{Id, IdVec};
 use meridian::route::{
-    AllDown, Az, AzId, Director, Effects, Endpoint, Event, FamilyDown, MinUp, Overrides, Policy,
-    Pool, PoolAz, Preferences, Routing, Saved, Topology, ViewId, ViewSpec,
+    Address, AllDown, Az, AzId, Director, Effects, Endpoint, Event, FamilyDown, MinUp, Overrides,
+    Policy, Pool, PoolAz, Preferences, Routing, Saved, Topology, ViewId, ViewSpec,
 };
 use meridian::time::{Monotonic, Now, Wall};
 
@@ -114,7 +115,7 @@ fn routing(addresses: Addresses) -> Routing {
             let third = if let Addresses::Own = addresses { index } else { 0 };
             let [high, low] = (third as u16).to_be_bytes();
             let address = IpAddr::V4(Ipv4Addr::new(10, az.index() as u8, high, low));
-            let endpoint = Endpoint { address, monitor: None };
+            let endpoint = Endpoint { address: address.into(), monitor: None };
             PoolAz { az, endpoints: vec![endpoint] }
         });
         topology.pools.push(Pool {
@@ -128,6 +129,7 @@ fn routing(addresses: Addresses) -> Routing {
             min_up: MinUp::Count(1),
             family_down: FamilyDown::Drop,
             ecs: true,
+            max_answers: NonZeroUsize::MAX,
         });
     }
     watch(&mut topology);
@@ -150,7 +152,8 @@ fn watch(topology: &mut Topology) {
     let mut known = std::collections::HashMap::new();
     for pool in topology.pools.values_mut() {
         for endpoint in pool.azs.iter_mut().flat_map(|az| &mut az.endpoints) {
-            let target = SocketAddr::new(endpoint.address, 80);
+            let Address::Ip(ip) = endpoint.address else { continue };
+            let target = SocketAddr::new(ip, 80);
             let monitors = &mut topology.monitors;
             let id = known
                 .entry(target)

@@ -691,6 +691,50 @@ endpoints.singapore = ["203.0.113.20"]
         )],
     ),
     (
+        Code::CnameAtApex,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+"@" = "cdn"
+
+[pool.cdn]
+check = "edge"
+endpoints.mumbai = { name = "mumbai.cdn.example.", probe = "192.0.2.1:443" }
+endpoints.singapore = { name = "singapore.cdn.example.", probe = "192.0.2.2:443" }
+
+[check.edge]
+type = "tcp"
+port = 443
+"#,
+        )],
+    ),
+    (
+        Code::CnameBesideData,
+        &[
+            (
+                "zones/app.example.zone",
+                "$TTL 1h\n@ SOA ns1 host 1 2h 30m 2w 30\n@ NS ns1\nns1 A 192.0.2.1\ncdn TXT \"static\"\n",
+            ),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+cdn = "cdn"
+
+[pool.cdn]
+check = "edge"
+endpoints.mumbai = { name = "mumbai.cdn.example.", probe = "192.0.2.1:443" }
+endpoints.singapore = { name = "singapore.cdn.example.", probe = "192.0.2.2:443" }
+
+[check.edge]
+type = "tcp"
+port = 443
+"#,
+            ),
+        ],
+    ),
+    (
         Code::UnknownPool,
         &[(
             "zones/app.example.toml",
@@ -903,6 +947,25 @@ endpoints.singapore = ["203.0.113.20"]
         )],
     ),
     (
+        Code::Unprobed,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+cdn = "cdn"
+
+[pool.cdn]
+check = "edge"
+endpoints.mumbai = { name = "mumbai.cdn.example.", probe = "192.0.2.1:443" }
+endpoints.singapore = "singapore.cdn.example."
+
+[check.edge]
+type = "tcp"
+port = 443
+"#,
+        )],
+    ),
+    (
         Code::NoOrder,
         &[(
             "zones/app.example.toml",
@@ -920,6 +983,97 @@ endpoints.mumbai = ["203.0.113.10"]
 endpoints.singapore = ["203.0.113.20"]
 "#,
         )],
+    ),
+    (
+        Code::MisplacedPoolKey,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+api = "api"
+cdn = "cdn"
+old = "old"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+weights = { mumbai = 3 }
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+
+[pool.api]
+check = "web"
+policy = "weighted"
+order = ["mumbai"]
+endpoints.mumbai = ["203.0.113.11"]
+endpoints.singapore = ["203.0.113.21"]
+
+[pool.cdn]
+check = "web"
+min_up = 2
+family_down = "az"
+max_answers = 1
+endpoints.mumbai = { name = "mumbai.cdn.example.", probe = "192.0.2.1:443" }
+endpoints.singapore = { name = "singapore.cdn.example.", probe = "192.0.2.2:443" }
+
+[pool.old]
+check = "web"
+endpoints.mumbai = { address = "203.0.113.12" }
+endpoints.singapore = [{ name = "singapore.cdn.example." }]
+"#,
+        )],
+    ),
+    (
+        Code::TooManyOrders,
+        &[
+            (
+                "meridian.toml",
+                "az = { a = {}, b = {}, c = {}, d = {}, e = {}, f = {}, g = {}, h = {}, i = {} }\n",
+            ),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+policy = "weighted"
+endpoints.a = ["203.0.113.1"]
+endpoints.b = ["203.0.113.2"]
+endpoints.c = ["203.0.113.3"]
+endpoints.d = ["203.0.113.4"]
+endpoints.e = ["203.0.113.5"]
+endpoints.f = ["203.0.113.6"]
+endpoints.g = ["203.0.113.7"]
+endpoints.h = ["203.0.113.8"]
+endpoints.i = ["203.0.113.9"]
+rules = [
+    { clients = ["country:IN"], prefer = ["a"] },
+    { clients = ["country:LK"], prefer = ["b"] },
+    { clients = ["country:BD"], prefer = ["c"] },
+    { clients = ["country:NP"], prefer = ["d"] },
+    { clients = ["country:PK"], prefer = ["e"] },
+    { clients = ["country:SG"], prefer = ["f"] },
+    { clients = ["country:MY"], prefer = ["g"] },
+    { clients = ["country:ID"], prefer = ["h"] },
+    { clients = ["country:TH"], prefer = ["i"] },
+    { clients = ["country:VN"], prefer = ["a", "b"] },
+    { clients = ["country:JP"], prefer = ["b", "a"] },
+    { clients = ["country:KR"], prefer = ["a", "c"] },
+    { clients = ["country:AU"], prefer = ["c", "a"] },
+    { clients = ["country:NZ"], prefer = ["a", "d"] },
+    { clients = ["country:DE"], prefer = ["d", "a"] },
+]
+"#,
+            ),
+        ],
     ),
     (
         Code::NoLocation,
@@ -944,6 +1098,61 @@ check = "web"
 check = "web"
 
 [pool.api.endpoints]
+"#,
+        )],
+    ),
+    (
+        Code::MixedPool,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = { name = "singapore.cdn.example.", probe = "192.0.2.2:443" }
+"#,
+        )],
+    ),
+    (
+        Code::OwnTarget,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+"*.shop" = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = { name = "WWW", probe = "192.0.2.1:80" }
+endpoints.singapore = { name = "x.shop.app.example.", probe = "192.0.2.2:80" }
+"#,
+        )],
+    ),
+    (
+        Code::MissingTarget,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = { name = "mumbai.cdn.example", probe = "192.0.2.1:80" }
+endpoints.singapore = { name = "ns1", probe = "192.0.2.2:80" }
 "#,
         )],
     ),
@@ -1016,6 +1225,29 @@ type = "http"
 check = "web"
 endpoints.mumbai = ["203.0.113.10", "0.0.0.0"]
 endpoints.singapore = ["203.0.113.20", "224.0.0.1", { address = "203.0.113.21", probe = "[::ffff:10.0.0.1]:80" }]
+"#,
+        )],
+    ),
+    (
+        Code::TooManyEndpoints,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+max_answers = 1
+endpoints.mumbai = [
+    "203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4", "203.0.113.5", "203.0.113.6",
+    "203.0.113.7", "203.0.113.8", "203.0.113.9", "203.0.113.10", "203.0.113.11", "203.0.113.12",
+    "203.0.113.13", "203.0.113.14", "203.0.113.15", "203.0.113.16", "203.0.113.17",
+]
+endpoints.singapore = ["203.0.113.20"]
 "#,
         )],
     ),

@@ -9,8 +9,8 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use serde::{Deserialize, Serialize};
 
-use crate::geo::{Place, PointSource};
-use crate::route::{self, AzState, ClientSet, Match, Policy, ViewSpec};
+use crate::geo::{Place, PointSource, Slot};
+use crate::route::{self, AzState, ClientSet, Family, Match, Policy, ViewSpec};
 use crate::wire::edns::OPTION_CLIENT_SUBNET;
 use crate::wire::{CLASS_IN, Name, NameError, RecordType};
 
@@ -56,6 +56,8 @@ pub struct Explanation {
     pub rcode: String,
     /// How the az was chosen, where the name is steered.
     pub steering: Option<Steering>,
+    /// Where CNAME pools led from one pool to the next: those before, first to last.
+    pub earlier: Vec<Steering>,
     /// The records of the answer section.
     pub answer: Vec<String>,
     /// The records of the authority section.
@@ -77,14 +79,34 @@ pub struct Steering {
     pub place: ExplainedPlace,
     /// The rule that matched.
     pub rule: Option<ExplainedRule>,
+    /// The client's slot, where that decides the order.
+    pub slot: Option<usize>,
     /// The azs in the client's order.
     pub azs: Vec<ExplainedAz>,
+    /// Of the asked types of addresses, those of which the az has more than an answer holds.
+    pub windows: Vec<ExplainedWindow>,
     /// Which tier of azs answered: 1 eligible, 2 alive, 3 what `all_down` says.
     pub tier: u8,
     /// The TTL of the answer, in seconds.
     pub ttl: u32,
     /// Whether that is `min_ttl`, since something is moving.
     pub ttl_is_short: bool,
+}
+
+/// Some of an az's addresses, by the client's slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplainedWindow {
+    /// `A` or `AAAA`.
+    #[serde(rename = "type")]
+    pub rtype: String,
+    /// The slot.
+    pub slot: usize,
+    /// The first address that is given, counted from 1 in the order of the file.
+    pub first: usize,
+    /// The last one.
+    pub last: usize,
+    /// How many addresses could be given.
+    pub of: usize,
 }
 
 /// Where a client is.
@@ -128,6 +150,8 @@ pub struct ExplainedAz {
     pub distance_km: Option<f64>,
     /// What distances to it are multiplied by.
     pub bias: f64,
+    /// Its weight under policy `weighted`.
+    pub weight: Option<u32>,
     /// Its state in the pool.
     pub state: String,
     /// Why it is in that state, where that is known.
@@ -187,20 +211,24 @@ pub fn explain(
     let message = question.message();
     let request = Request { message: &message, peer: question.client, transport: Transport::Tcp };
     let mut out = vec![0; usize::from(u16::MAX)];
-    let mut recorder = Recorder { steered: None };
+    let mut recorder = Recorder { steered: vec![] };
     let answer = answer_observed(snapshot, &request, &mut out, &mut recorder);
     let response = out.get(..answer.len).and_then(|bytes| Message::from_vec(bytes).ok());
     let records = |section: fn(&Message) -> &[hickory_proto::rr::Record]| {
         let records = response.as_ref().map(section).unwrap_or_default();
         records.iter().map(ToString::to_string).collect()
     };
+    let explained = |steered: &Steered<'_>| steering(snapshot, steered, question.rtype, health);
+    let mut earlier: Vec<_> = recorder.steered.iter().map(explained).collect();
+    let last = earlier.pop();
     Explanation {
         name: question.name.to_string(),
         rtype: question.rtype.to_string(),
         client: question.client,
         generation: snapshot.generation.0,
         rcode: answer.rcode.to_string(),
-        steering: recorder.steered.map(|steered| steering(snapshot, &steered, health)),
+        steering: last,
+        earlier,
         answer: records(|message| &message.answers),
         authority: records(|message| &message.authorities),
         scope: response.as_ref().and_then(scope),
@@ -216,18 +244,19 @@ fn scope(response: &Message) -> Option<u8> {
 
 /// Keeps what was decided.
 struct Recorder<'s> {
-    steered: Option<Steered<'s>>,
+    steered: Vec<Steered<'s>>,
 }
 
 impl<'s> Observer<'s> for Recorder<'s> {
     fn steered(&mut self, steered: &Steered<'s>) {
-        self.steered = Some(*steered);
+        self.steered.push(*steered);
     }
 }
 
 fn steering(
     snapshot: &Snapshot,
     steered: &Steered<'_>,
+    rtype: RecordType,
     health: Option<&route::Status>,
 ) -> Steering {
     let topology = &snapshot.routing.topology;
@@ -241,16 +270,38 @@ fn steering(
         policy: match view.policy {
             Policy::Nearest { .. } => "nearest",
             Policy::Failover { .. } => "failover",
+            Policy::Weighted { .. } => "weighted",
         }
         .into(),
         decided_by: decided_by(steered),
         place: explained_place(snapshot, place, found.network.to_string()),
         rule: rule.map(|found| explained_rule(view, found)),
+        slot: steered.slot.map(Slot::index),
         azs: explained_azs(snapshot, steered, place, health),
+        windows: windows(steered, rtype),
         tier: steered.choice.tier as u8,
         ttl: steered.ttl,
         ttl_is_short: steered.choice.short_ttl,
     }
+}
+
+fn windows(steered: &Steered<'_>, rtype: RecordType) -> Vec<ExplainedWindow> {
+    let families: &[_] = match rtype {
+        RecordType::A => &[(RecordType::A, Family::V4)],
+        RecordType::AAAA => &[(RecordType::AAAA, Family::V6)],
+        _ => &[],
+    };
+    let windows = families.iter().filter_map(|&(rtype, family)| {
+        let window = steered.window(family);
+        Some(ExplainedWindow {
+            rtype: rtype.to_string(),
+            slot: window.slot?.index(),
+            first: window.range.start + 1,
+            last: window.range.end,
+            of: window.of,
+        })
+    });
+    windows.collect()
 }
 
 fn decided_by(steered: &Steered<'_>) -> String {
@@ -306,7 +357,7 @@ fn explained_azs(
 ) -> Vec<ExplainedAz> {
     let topology = &snapshot.routing.topology;
     let pool = steered.pool;
-    let order = snapshot.routing.preferences[pool.view].order(steered.located.preference);
+    let order = snapshot.routing.preferences[pool.view].order(steered.preference);
     let routes = &snapshot.routes.pools[steered.pool_id];
     let health = health.and_then(|health| health.pools.iter().find(|of| of.name == pool.name));
     let mut chosen_seen = false;
@@ -326,6 +377,7 @@ fn explained_azs(
             name: az.name.clone(),
             distance_km: distance,
             bias: az.bias,
+            weight: topology.views[pool.view].weight(az_id),
             state: state(routes.azs[position].state).into(),
             cause: az_health.and_then(cause),
             verdict,

@@ -5,6 +5,7 @@ pub mod explain;
 pub mod respond;
 pub mod snapshot;
 mod steer;
+mod window;
 
 pub use explain::{Explanation, Question, QuestionError, explain};
 pub use respond::{Answer, Kind, Request, Transport, answer};

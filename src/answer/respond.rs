@@ -4,9 +4,11 @@
 //! is bound to, asks `super::steer` for the az. It allocates nothing, takes no lock and reads no
 //! clock. UDP, TCP and `explain` all call it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod pool;
 
-use crate::route::{AzId, Family, PoolId};
+use std::net::IpAddr;
+
+use crate::route::{AzId, PoolId};
 use crate::wire::{
     CLASS_IN, ClientSubnet, Edns, Full, HEADER, Head, OptRecord, Qname, Query, Rcode, RecordType,
     Section, Unanswerable, Writer,
@@ -49,7 +51,7 @@ pub struct Answer {
     pub generation: Generation,
     /// The pool whose name was asked for, at the end of a CNAME chain too.
     pub pool: Option<PoolId>,
-    /// The az whose addresses were given.
+    /// The az whose addresses or name were given.
     pub az: Option<AzId>,
 }
 
@@ -62,7 +64,7 @@ pub enum Kind {
     Error,
     /// Records of a zone file.
     Static,
-    /// An az's addresses.
+    /// An az's addresses or name.
     Steered,
     /// The name exists, but not with this type.
     NoData,
@@ -309,10 +311,9 @@ impl<'s> Response<'s, '_> {
         self.writer.set_authoritative();
         if let Some(pool) =
             node.binding().and_then(|binding| self.snapshot.zones.pool(self.zone_index, binding))
-            && matches!(self.qtype, RecordType::A | RecordType::AAAA)
+            && let Some(step) = self.at_pool(pool, observer)?
         {
-            self.at_pool(pool, observer)?;
-            return Ok(Step::Done);
+            return Ok(step);
         }
         if let Some(set) = node.set(self.qtype) {
             self.put(Section::Answer, self.name_at, set)?;
@@ -334,60 +335,6 @@ impl<'s> Response<'s, '_> {
         let target = set.rdatas().next().unwrap_or(&[0]);
         self.name_at = self.writer.len() - target.len();
         Ok(self.name.read(target).map_or(Step::Done, |()| Step::Alias))
-    }
-
-    /// The name is steered and one of its address families asked for.
-    fn at_pool(&mut self, pool_id: PoolId, observer: &mut impl Observer<'s>) -> Result<(), Full> {
-        let Some(mut steered) = Steered::decide(self.snapshot, pool_id, self.peer, self.subnet)
-        else {
-            self.rcode = Rcode::ServFail;
-            self.kind = Kind::Error;
-            return Ok(());
-        };
-        self.pool = Some(pool_id);
-        let wanted = if self.qtype == RecordType::A { Family::V4 } else { Family::V6 };
-        // What no client could see otherwise has scope 0, and a TTL that goes by no client either.
-        if !steered.pool.has_family(wanted) {
-            steered.calm();
-            observer.steered(&steered);
-            return self.negative(Kind::NoData, Some(steered.ttl));
-        }
-        observer.steered(&steered);
-        self.scope = self.scope.max(steered.scope());
-        let ttl = steered.ttl;
-        let given = match (wanted, steered.az) {
-            (Family::V4, Some(az)) => {
-                self.put_rotated(RecordType::A, ttl, &az.addresses_v4, Ipv4Addr::octets)?
-            }
-            (Family::V6, Some(az)) => {
-                self.put_rotated(RecordType::AAAA, ttl, &az.addresses_v6, Ipv6Addr::octets)?
-            }
-            (_, None) => 0,
-        };
-        if given == 0 {
-            return self.negative(Kind::NoData, Some(ttl));
-        }
-        self.kind = Kind::Steered;
-        self.az = steered.az_id;
-        Ok(())
-    }
-
-    /// Address records, rotated by the query's ID so that each endpoint comes first equally often.
-    /// Returns how many.
-    fn put_rotated<T, const N: usize>(
-        &mut self,
-        rtype: RecordType,
-        ttl: u32,
-        addresses: &[T],
-        octets: fn(&T) -> [u8; N],
-    ) -> Result<usize, Full> {
-        let first = usize::from(self.id).checked_rem(addresses.len()).unwrap_or(0);
-        let (last, rest) = addresses.split_at(first);
-        for address in rest.iter().chain(last) {
-            let rdata = octets(address);
-            self.writer.put_record(Section::Answer, self.name_at, rtype, ttl, &rdata)?;
-        }
-        Ok(addresses.len())
     }
 
     /// The name is at or below a delegation.

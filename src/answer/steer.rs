@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::geo::{Located, View, holds_routable, is_routable};
-use crate::route::{AzId, AzRoute, Choice, Pool, PoolId};
+use crate::geo::{Located, PreferenceId, Salt, Slot, View, holds_routable, is_routable};
+use crate::route::{AzId, AzRoute, Choice, Family, Pool, PoolId};
 use crate::wire::ClientSubnet;
 
 use super::snapshot::Snapshot;
+use super::window::Window;
 
 /// The address that decides, and where it came from (RFC 7871 section 7.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,10 @@ pub(super) struct Steered<'s> {
     pub(super) pool: &'s Pool,
     pub(super) client: Client,
     pub(super) located: Located,
+    /// The order of azs: that of the client's place or, where a slot decides, of its slot there.
+    pub(super) preference: PreferenceId,
+    /// The slot that decided the order, if one did.
+    pub(super) slot: Option<Slot>,
     pub(super) choice: Choice,
     /// The chosen az, with its addresses; `None` where no az may be given.
     pub(super) az: Option<&'s AzRoute>,
@@ -84,7 +89,10 @@ impl<'s> Steered<'s> {
         let view = snapshot.views.get(pool.view)?;
         let client = Client::of(peer, subnet, pool, view);
         let located = view.find(client.address);
-        let choice = routes.choice(located.preference);
+        let preferences = snapshot.routing.preferences.get(pool.view)?;
+        let slot = || Slot::of(Salt::Weights, client.address);
+        let (preference, slot) = preferences.in_slot(located.preference, slot);
+        let choice = routes.choice(preference);
         let az = choice.az.map(usize::from);
         let ttl = if choice.short_ttl { pool.min_ttl } else { pool.ttl };
         Some(Self {
@@ -92,6 +100,8 @@ impl<'s> Steered<'s> {
             pool,
             client,
             located,
+            preference,
+            slot,
             choice,
             az: az.and_then(|index| routes.azs.get(index)),
             az_id: az.and_then(|index| Some(pool.azs.get(index)?.az)),
@@ -105,9 +115,22 @@ impl<'s> Steered<'s> {
         self.ttl = whole_seconds(self.pool.ttl);
     }
 
-    /// SCOPE PREFIX-LENGTH of an answer that holds this decision.
-    pub(super) fn scope(&self) -> u8 {
+    /// Which of the chosen az's addresses of a family the client is given.
+    pub(super) fn window(&self, family: Family) -> Window {
+        let addresses = self.az.map_or(0, |az| match family {
+            Family::V4 => az.addresses_v4.len(),
+            Family::V6 => az.addresses_v6.len(),
+        });
+        Window::new(addresses, self.pool.max_answers, self.client.address)
+    }
+
+    /// SCOPE PREFIX-LENGTH of an answer that holds this decision and goes by the slot of a window,
+    /// where there is one.
+    pub(super) fn scope(&self, window: Option<Slot>) -> u8 {
         match self.client.from {
+            ClientFrom::Subnet if self.slot.or(window).is_some() => {
+                self.located.scope.max(Slot::prefix_len(self.client.address))
+            }
             ClientFrom::Subnet => self.located.scope,
             ClientFrom::Peer => 0,
             ClientFrom::PeerForUnroutable { scope } => scope,

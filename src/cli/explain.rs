@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use hyper::Method;
 
-use crate::answer::explain::{ExplainedAz, ExplainedPlace, ExplainedRule, Steering, Verdict};
+use crate::answer::explain::{
+    ExplainedAz, ExplainedPlace, ExplainedRule, ExplainedWindow, Steering, Verdict,
+};
 use crate::answer::{self, Explanation, Generation, Question};
 use crate::control::load::{self, Occasion};
 use crate::health::Outcome;
@@ -71,7 +73,7 @@ fn text(explanation: &Explanation) -> String {
         let _ = writeln!(text, "{label:<10}{value}");
     };
     line("query", &format!("{name} {rtype} from {client}"));
-    if let Some(steering) = steering {
+    for steering in explanation.earlier.iter().chain(steering) {
         steered(&mut line, steering);
     }
     if steering.is_some() && explanation.answer.is_empty() {
@@ -99,12 +101,15 @@ fn text(explanation: &Explanation) -> String {
 }
 
 fn steered(line: &mut impl FnMut(&str, &str), steering: &Steering) {
-    let Steering { pool, policy, decided_by, place, rule, azs, tier, .. } = steering;
+    let Steering { pool, policy, decided_by, place, rule, slot, azs, tier, windows, .. } = steering;
     line("client", decided_by);
     line("place", &placed(place));
     line("pool", &format!("{pool}, policy {policy}"));
     if let Some(rule) = rule {
         line("rule", &matched(rule));
+    }
+    if let Some(slot) = slot {
+        line("slot", &format!("{slot} of 4096, by weight"));
     }
     let width = azs.iter().map(|az| az.name.len()).max().unwrap_or(0);
     for (index, az) in azs.iter().enumerate() {
@@ -114,6 +119,9 @@ fn steered(line: &mut impl FnMut(&str, &str), steering: &Steering) {
         1 => {}
         2 => line("tier", "2: no az is eligible; the first with an endpoint up answers"),
         _ => line("tier", "3: no endpoint of any az is up; all_down decides"),
+    }
+    for ExplainedWindow { rtype, slot, first, last, of } in windows {
+        line("window", &format!("{rtype} {first} to {last} of {of}, by slot {slot}"));
     }
 }
 
@@ -147,16 +155,17 @@ fn placed(place: &ExplainedPlace) -> String {
 }
 
 fn ordered(az: &ExplainedAz, width: usize) -> String {
-    let ExplainedAz { name, distance_km, bias, state, cause, verdict } = az;
+    let ExplainedAz { name, distance_km, bias, weight, state, cause, verdict } = az;
     let distance = distance_km.map_or_else(|| "?".into(), |km| format!("{km:.0} km"));
     let bias = if *bias == 1.0 { String::new() } else { format!(" x {bias}") };
+    let weight = weight.map(|weight| format!(" weight {weight}")).unwrap_or_default();
     let verdict = match verdict {
         Verdict::Chosen => "chosen",
         Verdict::PassedOver => "passed over",
         Verdict::NotNeeded => "not needed",
     };
     let cause = cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("{name:<width$}  {distance:>9}{bias}  {verdict:<11}  {state}{cause}")
+    format!("{name:<width$}  {distance:>9}{bias}{weight}  {verdict:<11}  {state}{cause}")
 }
 
 #[cfg(test)]

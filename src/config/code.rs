@@ -77,6 +77,10 @@ pub enum Code {
     OtherZone,
     /// A bound name is a name server in another zone.
     NameServer,
+    /// A CNAME pool is bound to a zone's own name.
+    CnameAtApex,
+    /// A CNAME pool is bound to a name that has records.
+    CnameBesideData,
     /// A name is bound to a pool that is not there.
     UnknownPool,
     /// A pool is bound to no name.
@@ -101,12 +105,24 @@ pub enum Code {
     Unchecked,
     /// `probe` without a check to probe by.
     ProbeWithoutCheck,
+    /// A name of a CNAME pool that its check can't reach.
+    Unprobed,
     /// Policy `failover` without `order`.
     NoOrder,
+    /// A key says nothing in a pool of this kind.
+    MisplacedPoolKey,
+    /// Rules and weights order azs in too many ways.
+    TooManyOrders,
     /// Policy `nearest` over an az without location.
     NoLocation,
     /// A pool without endpoints.
     NoEndpoints,
+    /// Some azs of a pool have addresses and others names.
+    MixedPool,
+    /// A name of a CNAME pool is one that the pool is bound to.
+    OwnTarget,
+    /// A name of a CNAME pool that its zone should have and has not.
+    MissingTarget,
     /// An az has no IPv4 address though others of the pool do.
     NoIpv4,
     /// An az has no IPv6 address though others of the pool do.
@@ -115,6 +131,8 @@ pub enum Code {
     RepeatedAddress,
     /// An address that no client can connect to.
     UnusableAddress,
+    /// An az has more addresses than its windows hold.
+    TooManyEndpoints,
     /// `min_ttl` above `ttl`.
     MinTtlAboveTtl,
     /// A zone is kept as it was, and needs of an az what meridian.toml no longer gives.
@@ -127,7 +145,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 58] = [
+    pub const ALL: [Self; 67] = [
         Self::Unreadable,
         Self::DuplicateOrigin,
         Self::BadFileName,
@@ -163,6 +181,8 @@ impl Code {
         Self::RepeatedOrigin,
         Self::OtherZone,
         Self::NameServer,
+        Self::CnameAtApex,
+        Self::CnameBesideData,
         Self::UnknownPool,
         Self::UnusedPool,
         Self::UnknownAz,
@@ -175,13 +195,20 @@ impl Code {
         Self::UnknownCheck,
         Self::Unchecked,
         Self::ProbeWithoutCheck,
+        Self::Unprobed,
         Self::NoOrder,
+        Self::MisplacedPoolKey,
+        Self::TooManyOrders,
         Self::NoLocation,
         Self::NoEndpoints,
+        Self::MixedPool,
+        Self::OwnTarget,
+        Self::MissingTarget,
         Self::NoIpv4,
         Self::NoIpv6,
         Self::RepeatedAddress,
         Self::UnusableAddress,
+        Self::TooManyEndpoints,
         Self::MinTtlAboveTtl,
         Self::KeptAz,
         Self::KeptShared,
@@ -226,6 +253,8 @@ impl Code {
             Self::RepeatedOrigin => "names/repeated-origin",
             Self::OtherZone => "names/other-zone",
             Self::NameServer => "names/name-server",
+            Self::CnameAtApex => "names/cname-at-apex",
+            Self::CnameBesideData => "names/cname-beside-data",
             Self::UnknownPool => "names/unknown-pool",
             Self::UnusedPool => "pool/unused",
             Self::UnknownAz => "pool/unknown-az",
@@ -238,13 +267,20 @@ impl Code {
             Self::UnknownCheck => "pool/unknown-check",
             Self::Unchecked => "pool/unchecked",
             Self::ProbeWithoutCheck => "pool/probe-without-check",
+            Self::Unprobed => "pool/unprobed",
             Self::NoOrder => "pool/no-order",
+            Self::MisplacedPoolKey => "pool/misplaced-key",
+            Self::TooManyOrders => "pool/too-many-orders",
             Self::NoLocation => "pool/no-location",
             Self::NoEndpoints => "pool/no-endpoints",
+            Self::MixedPool => "pool/mixed",
+            Self::OwnTarget => "pool/own-target",
+            Self::MissingTarget => "pool/missing-target",
             Self::NoIpv4 => "pool/no-ipv4",
             Self::NoIpv6 => "pool/no-ipv6",
             Self::RepeatedAddress => "pool/repeated-address",
             Self::UnusableAddress => "pool/unusable-address",
+            Self::TooManyEndpoints => "pool/too-many-endpoints",
             Self::MinTtlAboveTtl => "pool/min-ttl-above-ttl",
             Self::KeptAz => "reload/kept-az",
             Self::KeptShared => "reload/kept-shared",
@@ -269,6 +305,8 @@ impl Code {
             | Self::NoIpv6
             | Self::IdleRule
             | Self::UntoldClients
+            | Self::Unprobed
+            | Self::MissingTarget
             | Self::KeptAz
             | Self::KeptShared
             | Self::KeptGroup => Severity::Warning,
@@ -312,6 +350,13 @@ impl Code {
             | Self::NoIpv4
             | Self::RepeatedAddress
             | Self::UnusableAddress
+            | Self::CnameAtApex
+            | Self::CnameBesideData
+            | Self::MisplacedPoolKey
+            | Self::TooManyOrders
+            | Self::MixedPool
+            | Self::OwnTarget
+            | Self::TooManyEndpoints
             | Self::MinTtlAboveTtl => Severity::Error,
         }
     }

@@ -158,6 +158,7 @@ pub(super) const POOL: KeyTable = KeyTable {
     keys: &[
         key("policy", Default::Example, r#""nearest""#),
         key("order", Default::Other, r#"["mumbai", "singapore"]"#),
+        key("weights", Default::Other, "{ mumbai = 3, singapore = 1 }"),
         key("check", Default::Other, r#""web""#),
         key("ttl", Default::Example, r#""30s""#),
         key("min_ttl", Default::Example, r#""5s""#),
@@ -166,6 +167,7 @@ pub(super) const POOL: KeyTable = KeyTable {
         key("min_up", Default::Example, "1"),
         key("family_down", Default::Example, r#""drop""#),
         key("ecs", Default::Example, "true"),
+        key("max_answers", Default::Example, "8"),
         table("endpoints"),
         table("rules"),
     ],
@@ -178,6 +180,7 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
     header: "an endpoint",
     keys: &[
         key("address", Default::Required, r#""203.0.113.10""#),
+        key("name", Default::Required, r#""lb.example.net.""#),
         key("probe", Default::Other, r#""10.0.0.1:8080""#),
     ],
 };
@@ -197,6 +200,7 @@ pub(super) const GROUP_ENTRY: Key =
 pub(super) const CHECK_ENTRY: Key = table("check.web");
 pub(super) const POOL_ENTRY: Key = table("pool.web");
 pub(super) const NAMES_ENTRY: Key = key("www", Default::Other, r#""web""#);
+pub(super) const WEIGHTS_ENTRY: Key = key("mumbai", Default::Other, "3");
 pub(super) const ENDPOINTS_ENTRY: Key = key("mumbai", Default::Other, r#"["203.0.113.10"]"#);
 
 impl KeyTable {

@@ -217,6 +217,14 @@ impl Loader<'_> {
         let reading = reading.map_err(|error| self.report_unreadable(path, &error)).ok()?;
         self.diagnostics.extend_from_slice(&reading.faults);
         let (zone, policy) = (reading.zone.clone()?, policy.filter(|_| is_usable)?);
+        if let Some(server) = server {
+            let faults = policy.check_cnames(&server.shared, &zone);
+            let is_at_fault = faults.iter().any(Diagnostic::is_error);
+            self.diagnostics.extend(faults);
+            if is_at_fault {
+                return None;
+            }
+        }
         Some(ZoneContent { zone, policy, reading })
     }
 

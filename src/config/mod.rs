@@ -10,6 +10,7 @@ mod authorities;
 mod build;
 mod check;
 mod clients;
+mod cname;
 mod code;
 mod content;
 mod country;

@@ -63,7 +63,7 @@ pub(super) fn policy(
     let mut checks: Vec<_> = checks.collect();
     checks.sort_by(|check, other| check.name.cmp(&other.name));
     let mut pools: Vec<_> =
-        pools.into_iter().filter_map(|entry| pool(entry, &mut faults)).collect();
+        pools.into_iter().filter_map(|entry| pool(entry, Some(origin), &mut faults)).collect();
     pools.sort_by(|pool, other| pool.name.cmp(&other.name));
     let is_whole = faults.is_whole();
     let policy = PolicyFile { origin: origin.clone(), names, checks, pools, is_whole };

@@ -1,15 +1,22 @@
 //! `[pool.NAME]`: the endpoints that serve one or more names, and how they are chosen.
 
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::Code;
 use super::clients::{ClientsEntry, clients_of};
+use super::cname::target_of;
 use super::key;
 use super::reader::{Faults, Placed, Table, Value, report_duplicates};
 use super::suggestion::{did_you_mean, list};
-use crate::route::{AllDown, FamilyDown, MinUp, ViewSpec};
+use crate::route::weighted::most_orders;
+use crate::route::{
+    Address, AllDown, FamilyDown, MAX_WEIGHT, MAX_WINDOWS, MinUp, Preferences, ViewSpec,
+};
 use crate::span::Span;
+use crate::wire::Name;
 
 /// A pool of a file, with every default filled in. Azs and checks are still names.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +26,7 @@ pub(super) struct PoolEntry {
     pub(super) span: Span,
     pub(super) policy: PolicyName,
     pub(super) order: Vec<Placed<String>>,
+    pub(super) weights: Vec<(Placed<String>, u32)>,
     pub(super) check: Option<Placed<String>>,
     pub(super) ttl: Duration,
     pub(super) min_ttl: Duration,
@@ -27,6 +35,7 @@ pub(super) struct PoolEntry {
     pub(super) min_up: MinUp,
     pub(super) family_down: FamilyDown,
     pub(super) ecs: bool,
+    pub(super) max_answers: NonZeroUsize,
     pub(super) azs: Vec<PoolAzEntry>,
     pub(super) rules: Vec<RuleEntry>,
 }
@@ -36,6 +45,7 @@ pub(super) struct PoolEntry {
 pub(super) enum PolicyName {
     Nearest,
     Failover,
+    Weighted,
 }
 
 /// One az of a pool.
@@ -48,7 +58,7 @@ pub(super) struct PoolAzEntry {
 /// One endpoint of an az.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct EndpointEntry {
-    pub(super) address: Placed<IpAddr>,
+    pub(super) address: Placed<Address>,
     /// Where it is probed, if not at its address.
     pub(super) probe: Option<Placed<SocketAddr>>,
 }
@@ -60,8 +70,13 @@ pub(super) struct RuleEntry {
     pub(super) prefer: Vec<Placed<String>>,
 }
 
-/// Reads one pool and checks what can be checked without the rest of the file.
-pub(super) fn pool(entry: Value<'_>, faults: &mut Faults) -> Option<PoolEntry> {
+/// Reads one pool, whose names are relative to `origin` if it belongs to a zone, and checks what can
+/// be checked without the rest of the file.
+pub(super) fn pool(
+    entry: Value<'_>,
+    origin: Option<&Name>,
+    faults: &mut Faults,
+) -> Option<PoolEntry> {
     entry.check_name(faults);
     let table = entry.table(&key::POOL, faults)?;
     let policy = choice(&table, "policy", &POLICIES, PolicyName::Nearest, faults);
@@ -75,6 +90,7 @@ pub(super) fn pool(entry: Value<'_>, faults: &mut Faults) -> Option<PoolEntry> {
         span: entry.key_span,
         policy,
         order,
+        weights: weights(&table, faults),
         check: table.get("check", faults).and_then(|value| value.placed_string(faults)),
         ttl,
         min_ttl,
@@ -86,12 +102,17 @@ pub(super) fn pool(entry: Value<'_>, faults: &mut Faults) -> Option<PoolEntry> {
             .unwrap_or(MinUp::Count(1)),
         family_down: choice(&table, "family_down", &FAMILY_DOWN, FamilyDown::Drop, faults),
         ecs: ecs.unwrap_or(true),
-        azs: azs(&table, faults),
+        max_answers: max_answers(&table, faults),
+        azs: azs(&table, origin, faults),
         rules: rules(&table, faults),
     };
     pool.report_repeated_addresses(faults);
     if faults.is_whole() {
         pool.report_order(&table, faults);
+        pool.report_weights(&table, faults);
+        pool.report_mixture(faults);
+        pool.report_keys_beside_targets(&table, faults);
+        pool.report_windows(faults);
         pool.report_foreign_azs(faults);
         pool.report_families(faults);
         pool.report_check(&table, faults);
@@ -116,13 +137,69 @@ impl PoolEntry {
         }
     }
 
+    /// That a key says nothing beside the policy, or weights make too many orders.
+    fn report_weights(&self, table: &Table<'_>, faults: &mut Faults) {
+        let (key, why) = match self.policy {
+            PolicyName::Weighted => ("order", "each slot orders azs by weight"),
+            PolicyName::Nearest | PolicyName::Failover => {
+                ("weights", "weights count under policy `weighted` alone")
+            }
+        };
+        if let Some(value) = table.get(key, faults) {
+            let fault = Code::MisplacedPoolKey.at(value.key_span, format!("{why}: no `{key}`"));
+            let fault = fault.label("says nothing here");
+            faults.push(fault.remedy("remove the key, or change the pool's `policy`"));
+        }
+        if self.policy == PolicyName::Weighted {
+            self.report_many_orders(faults);
+        }
+    }
+
+    fn report_many_orders(&self, faults: &mut Faults) {
+        let prefer = self.rules.iter().map(|rule| rule.prefer.iter().map(|az| &az.value).collect());
+        let mut ways: BTreeSet<Vec<_>> = prefer.collect();
+        ways.insert(vec![]);
+        let orders = most_orders(self.azs.len(), ways.iter().map(Vec::len));
+        if orders > Preferences::MAX {
+            let most = Preferences::MAX;
+            let message = format!("pool `{}` could order azs in {orders} ways", self.name);
+            let fault = Code::TooManyOrders.at(self.span, message).label(format!("over {most}"));
+            faults.push(fault.remedy(
+                "each list of preferred azs has 4096 orders behind it: let more rules prefer the \
+                 same azs, or make it several pools",
+            ));
+        }
+    }
+
+    fn report_windows(&self, faults: &mut Faults) {
+        let most = MAX_WINDOWS * self.max_answers.get();
+        for (family, is_of) in [("IPv4", is_ipv4 as fn(&EndpointEntry) -> bool), ("IPv6", is_ipv6)]
+        {
+            for az in &self.azs {
+                let count = az.endpoints.iter().filter(|endpoint| is_of(endpoint)).count();
+                if count > most {
+                    let name = &az.az.value;
+                    let message = format!("`{name}` has {count} {family} addresses");
+                    let fault = Code::TooManyEndpoints.at(az.az.span, message);
+                    let fault = fault.label(format!("at most {most}"));
+                    faults.push(fault.remedy(format!(
+                        "answers hold `max_answers` of them, in at most {MAX_WINDOWS} windows: raise \
+                         it to {} or more",
+                        count.div_ceil(MAX_WINDOWS)
+                    )));
+                }
+            }
+        }
+    }
+
     fn report_foreign_azs(&self, faults: &mut Faults) {
         if self.azs.is_empty() {
             return;
         }
         let azs = || self.azs.iter().map(|az| az.az.value.as_str());
         let preferred = self.rules.iter().flat_map(|rule| &rule.prefer);
-        for named in self.order.iter().chain(preferred) {
+        let weighted = self.weights.iter().map(|(az, _)| az);
+        for named in self.order.iter().chain(preferred).chain(weighted) {
             if azs().all(|az| az != named.value) {
                 let message = format!("pool `{}` has no az `{}`", self.name, named.value);
                 let remedy = did_you_mean(&named.value, azs())
@@ -134,6 +211,9 @@ impl PoolEntry {
     }
 
     fn report_families(&self, faults: &mut Faults) {
+        if self.is_cname() {
+            return;
+        }
         for (code, family, has) in [
             (Code::NoIpv4, "IPv4", has_ipv4 as fn(&PoolAzEntry) -> bool),
             (Code::NoIpv6, "IPv6", has_ipv6),
@@ -152,9 +232,9 @@ impl PoolEntry {
     }
 
     fn report_repeated_addresses(&self, faults: &mut Faults) {
-        let mut first_places = std::collections::HashMap::new();
+        let mut first_places = HashMap::new();
         for Placed { value: address, span } in self.endpoints().map(|e| &e.address) {
-            if let Some(first) = first_places.insert(*address, *span) {
+            if let Some(first) = first_places.insert(address, *span) {
                 let message = format!("{address} stands twice in pool `{}`", self.name);
                 let fault = Code::RepeatedAddress.at(*span, message).label("again");
                 let fault = fault.related(first, "first here");
@@ -165,6 +245,7 @@ impl PoolEntry {
 
     fn report_check(&self, table: &Table<'_>, faults: &mut Faults) {
         if table.get("check", faults).is_some() {
+            self.report_unprobed(faults);
             return;
         }
         let mut probes = self.endpoints().filter_map(|endpoint| endpoint.probe.as_ref()).peekable();
@@ -200,6 +281,22 @@ fn ttls(table: &Table<'_>, faults: &mut Faults) -> (Duration, Duration) {
     (ttl, min_ttl.min(ttl))
 }
 
+/// The weights that are given, each for an az.
+fn weights(table: &Table<'_>, faults: &mut Faults) -> Vec<(Placed<String>, u32)> {
+    let weight = |entry: Value<'_>, faults: &mut Faults| {
+        let az = Placed { value: entry.key.to_owned(), span: entry.key_span };
+        Some((az, entry.integer(0..=MAX_WEIGHT, faults)?))
+    };
+    let entries = table.entries("weights", &key::WEIGHTS_ENTRY, faults).into_iter();
+    entries.filter_map(|entry| weight(entry, faults)).collect()
+}
+
+fn max_answers(table: &Table<'_>, faults: &mut Faults) -> NonZeroUsize {
+    let value = table.get("max_answers", faults);
+    let most = value.and_then(|value| value.integer(1..=MAX_ANSWERS, faults));
+    most.and_then(|most| NonZeroUsize::new(most as usize)).unwrap_or(DEFAULT_MAX_ANSWERS)
+}
+
 fn min_up(value: Value<'_>, faults: &mut Faults) -> Option<MinUp> {
     if value.is_integer() {
         return value.integer(1..=MAX_MIN_UP, faults).map(MinUp::Count);
@@ -214,7 +311,7 @@ fn min_up(value: Value<'_>, faults: &mut Faults) -> Option<MinUp> {
     }
 }
 
-fn azs(table: &Table<'_>, faults: &mut Faults) -> Vec<PoolAzEntry> {
+fn azs(table: &Table<'_>, origin: Option<&Name>, faults: &mut Faults) -> Vec<PoolAzEntry> {
     let endpoints = table.get("endpoints", faults);
     let Some(entries) =
         endpoints.map_or(Some(vec![]), |value| value.entries(&key::ENDPOINTS_ENTRY, faults))
@@ -229,12 +326,15 @@ fn azs(table: &Table<'_>, faults: &mut Faults) -> Vec<PoolAzEntry> {
     }
     let az = |entry: Value<'_>, faults: &mut Faults| PoolAzEntry {
         az: Placed { value: entry.key.to_owned(), span: entry.key_span },
-        endpoints: endpoints_of(entry, faults),
+        endpoints: endpoints_of(entry, origin, faults),
     };
     entries.into_iter().map(|entry| az(entry, faults)).collect()
 }
 
-fn endpoints_of(az: Value<'_>, faults: &mut Faults) -> Vec<EndpointEntry> {
+fn endpoints_of(az: Value<'_>, origin: Option<&Name>, faults: &mut Faults) -> Vec<EndpointEntry> {
+    if az.as_str().is_some() || az.is_table() {
+        return target_of(az, origin, faults).into_iter().collect();
+    }
     let Some(elements) = az.array(faults) else { return vec![] };
     if elements.is_empty() {
         let fault = Code::EmptyList.at(az.span, format!("`{}` has no endpoints", az.key));
@@ -252,20 +352,31 @@ fn endpoint(element: Value<'_>, faults: &mut Faults) -> Option<EndpointEntry> {
         return element.wrong_type("a list of addresses", faults);
     }
     let table = element.table(&key::ENDPOINT, faults)?;
+    if let Some(name) = table.get("name", faults) {
+        let message = "`name` in a list of addresses";
+        let fault = Code::MisplacedPoolKey.at(name.key_span, message).label("a CNAME pool's");
+        let remedy = "an az of a CNAME pool has one name: write it without brackets";
+        faults.push(fault.remedy(remedy));
+        return None;
+    }
     let address = table.required("address", faults);
     let address = address.and_then(|value| endpoint_address(value, faults));
-    let probe = table.get("probe", faults).and_then(|value| {
-        let target = value.socket_address(faults)?;
-        report_unusable(target.ip(), value.span, faults);
-        Some(Placed { value: target, span: value.span })
-    });
+    let probe = probe_of(&table, faults);
     Some(EndpointEntry { address: address?, probe })
 }
 
-fn endpoint_address(value: Value<'_>, faults: &mut Faults) -> Option<Placed<IpAddr>> {
+/// Where an endpoint is probed, if its table says so.
+pub(super) fn probe_of(table: &Table<'_>, faults: &mut Faults) -> Option<Placed<SocketAddr>> {
+    let value = table.get("probe", faults)?;
+    let target = value.socket_address(faults)?;
+    report_unusable(target.ip(), value.span, faults);
+    Some(Placed { value: target, span: value.span })
+}
+
+fn endpoint_address(value: Value<'_>, faults: &mut Faults) -> Option<Placed<Address>> {
     let address = value.address(faults)?;
     report_unusable(address, value.span, faults);
-    Some(Placed { value: address, span: value.span })
+    Some(Placed { value: address.into(), span: value.span })
 }
 
 fn report_unusable(address: IpAddr, span: Span, faults: &mut Faults) {
@@ -325,19 +436,30 @@ fn choice<T: Copy>(
 }
 
 fn has_ipv4(az: &PoolAzEntry) -> bool {
-    az.endpoints.iter().any(|endpoint| endpoint.address.value.is_ipv4())
+    az.endpoints.iter().any(is_ipv4)
 }
 
 fn has_ipv6(az: &PoolAzEntry) -> bool {
-    az.endpoints.iter().any(|endpoint| endpoint.address.value.is_ipv6())
+    az.endpoints.iter().any(is_ipv6)
+}
+
+fn is_ipv4(endpoint: &EndpointEntry) -> bool {
+    matches!(endpoint.address.value, Address::Ip(IpAddr::V4(_)))
+}
+
+fn is_ipv6(endpoint: &EndpointEntry) -> bool {
+    matches!(endpoint.address.value, Address::Ip(IpAddr::V6(_)))
 }
 
 fn list_of_strings<'s>(items: impl Iterator<Item = &'s String>) -> String {
     format!("{:?}", items.collect::<Vec<_>>())
 }
 
-const POLICIES: [(&str, PolicyName); 2] =
-    [("nearest", PolicyName::Nearest), ("failover", PolicyName::Failover)];
+const POLICIES: [(&str, PolicyName); 3] = [
+    ("nearest", PolicyName::Nearest),
+    ("failover", PolicyName::Failover),
+    ("weighted", PolicyName::Weighted),
+];
 const ALL_DOWN: [(&str, AllDown); 2] = [("open", AllDown::Open), ("closed", AllDown::Closed)];
 const FAMILY_DOWN: [(&str, FamilyDown); 2] = [("drop", FamilyDown::Drop), ("az", FamilyDown::Az)];
 
@@ -345,3 +467,5 @@ const TTL: Duration = Duration::from_secs(30);
 const MIN_TTL: Duration = Duration::from_secs(5);
 const MAX_HOLD: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_MIN_UP: u32 = 65_535;
+const MAX_ANSWERS: u32 = 255;
+const DEFAULT_MAX_ANSWERS: NonZeroUsize = NonZeroUsize::new(8).expect("8 is not 0");

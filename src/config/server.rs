@@ -295,7 +295,7 @@ fn shared(top: &Table<'_>, faults: &mut Faults) -> Option<Shared> {
     let checks = checks.into_iter().filter_map(|entry| check(entry, faults));
     let named = |check: CheckEntry| (check.name.clone(), Arc::new(check));
     let checks: BTreeMap<_, _> = checks.map(named).collect();
-    let pools = pools.into_iter().filter_map(|entry| pool(entry, faults));
+    let pools = pools.into_iter().filter_map(|entry| pool(entry, None, faults));
     let named = |pool: PoolEntry| (pool.name.clone(), Arc::new(pool));
     let pools: BTreeMap<_, _> = pools.map(named).collect();
     let is_whole = count == (checks.len(), pools.len());

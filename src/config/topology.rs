@@ -15,7 +15,7 @@ use crate::diag::Diagnostic;
 use crate::health::{MonitorId, MonitorSpec};
 use crate::id::IdVec;
 use crate::route::{
-    AzId, Endpoint, Policy, Pool, PoolAz, PoolId, Rule, Topology, ViewId, ViewSpec,
+    Address, AzId, Endpoint, Policy, Pool, PoolAz, PoolId, Rule, Topology, ViewId, ViewSpec,
 };
 use crate::wire::Name;
 
@@ -111,15 +111,19 @@ impl<'g> Builder<'g> {
             min_up: entry.min_up,
             family_down: entry.family_down,
             ecs: entry.ecs,
+            max_answers: entry.max_answers,
         }
     }
 
     fn endpoint(&mut self, entry: &EndpointEntry, check: Option<&CheckEntry>) -> Endpoint {
-        let address = entry.address.value;
-        let monitor = check.map(|CheckEntry { check, port, .. }| {
-            let target = entry.probe.as_ref().map(|probe| probe.value);
-            let target = target.unwrap_or_else(|| SocketAddr::new(address, *port));
-            self.monitor(MonitorSpec { target, check: check.clone() })
+        let address = entry.address.value.clone();
+        let monitor = check.and_then(|CheckEntry { check, port, .. }| {
+            let target = match (&entry.probe, &address) {
+                (Some(probe), _) => probe.value,
+                (None, Address::Ip(ip)) => SocketAddr::new(*ip, *port),
+                (None, Address::Target(_)) => return None,
+            };
+            Some(self.monitor(MonitorSpec { target, check: check.clone() }))
         });
         Endpoint { address, monitor }
     }
@@ -134,6 +138,7 @@ impl<'g> Builder<'g> {
         let policy = match entry.policy {
             PolicyName::Nearest => Policy::Nearest { order },
             PolicyName::Failover => Policy::Failover { order },
+            PolicyName::Weighted => Policy::Weighted { weights: self.weights(entry, &azs) },
         };
         let rules = entry
             .rules
@@ -149,6 +154,13 @@ impl<'g> Builder<'g> {
         })
     }
 
+    /// The weight of each of `azs`; 1 where none is given.
+    fn weights(&self, entry: &PoolEntry, azs: &[AzId]) -> Vec<u32> {
+        let given: HashMap<_, _> =
+            entry.weights.iter().map(|(name, weight)| (self.az(name), *weight)).collect();
+        azs.iter().map(|az| given.get(az).copied().unwrap_or(1)).collect()
+    }
+
     fn azs(&self, names: &[Placed<String>]) -> Vec<AzId> {
         names.iter().map(|name| self.az(name)).collect()
     }
@@ -160,7 +172,6 @@ impl<'g> Builder<'g> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
     use std::path::Path;
     use std::time::Duration;
 
@@ -229,10 +240,8 @@ mod tests {
         let (topology, _) = topology_of(&[("app.example.", &pool("web", "", ""))]);
         let azs = &topology.pools[PoolId(0)].azs;
         assert_eq!(azs.iter().map(|az| az.az).collect::<Vec<_>>(), [AzId(0), AzId(1)]);
-        let addresses: Vec<_> = azs[1].endpoints.iter().map(|endpoint| endpoint.address).collect();
-        let [first, second] =
-            ["203.0.113.21", "203.0.113.20"].map(|a| a.parse::<IpAddr>().unwrap());
-        assert_eq!(addresses, [first, second]);
+        let addresses: Vec<_> = azs[1].endpoints.iter().map(|it| it.address.to_string()).collect();
+        assert_eq!(addresses, ["203.0.113.21", "203.0.113.20"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::nearest::{Candidates, DEPTH, NONE, Nearest};
 use super::preference::Interner;
-use super::{Az, AzId, ClientSet, Policy, Preferences, ViewSpec};
+use super::{Az, AzId, ClientSet, Policy, Preferences, ViewSpec, weighted};
 use crate::geo::{
     Asn, Continent, Country, Direction, Place, PlaceId, Places, PreferenceId, Subdivision, View,
 };
@@ -35,7 +35,8 @@ impl<'a> Compiler<'a> {
     ///
     /// A view tells at most 65,535 preferences apart. Where `nearest` makes more, azs are ordered by
     /// distance from the place only up to the third, second or first, or not at all: then all
-    /// clients that the same rule matches, or none, have one order.
+    /// clients that the same rule matches, or none, have one order. A load refuses a `weighted` spec
+    /// that makes more.
     pub fn compile(&self, spec: &ViewSpec) -> (View, Preferences) {
         self.compile_within(Preferences::MAX, spec)
     }
@@ -51,12 +52,18 @@ impl<'a> Compiler<'a> {
                 orders.preference(self.directions[place], rule)
             };
             let view = View::build(self.places, &rules.nets, preference)?;
-            Some((view, orders.interner.finish()))
+            let preferences = match spec.policy {
+                Policy::Nearest { .. } | Policy::Failover { .. } => orders.interner.finish(),
+                Policy::Weighted { .. } => {
+                    weighted::by_slot(spec, self.azs, limit, orders.interner)?
+                }
+            };
+            Some((view, preferences))
         };
         (0..=DEPTH)
             .rev()
             .find_map(to_depth)
-            .expect("without distances there is one order for each rule and one without")
+            .expect("a load refuses too many rules, and too many orders of a weighted pool")
     }
 }
 

@@ -121,7 +121,7 @@ impl Director {
             while_unknown: az.endpoints.iter().map(|_| WhileUnknown::Up).collect(),
             was_up: {
                 let last = saved.last_up(&pool.name, &topology.azs[az.az].name);
-                az.endpoints.iter().map(|endpoint| last.contains(&endpoint.address)).collect()
+                az.endpoints.iter().map(|it| last.contains(&it.address.to_string())).collect()
             },
         };
         let forces = director.forces_in(&topology, &director.overrides, now);

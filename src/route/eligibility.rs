@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{FamilyDown, Pool, PoolAz};
+use super::{Family, FamilyDown, Pool, PoolAz};
 use crate::health::{HealthState, Monitor};
 use crate::time::Monotonic;
 
@@ -113,12 +113,7 @@ pub(crate) struct Families {
 
 impl Families {
     pub(crate) fn of(pool: &Pool) -> Self {
-        let mut addresses =
-            pool.azs.iter().flat_map(|az| &az.endpoints).map(|endpoint| endpoint.address);
-        Self {
-            v4: addresses.clone().any(|address| address.is_ipv4()),
-            v6: addresses.any(|address| address.is_ipv6()),
-        }
+        Self { v4: pool.has_family(Family::V4), v6: pool.has_family(Family::V6) }
     }
 }
 
@@ -165,7 +160,11 @@ pub(crate) fn judge(
 ) -> Judgement {
     let (mut v4, mut v6) = (Tally::default(), Tally::default());
     for (endpoint, counted) in az.endpoints.iter().zip(counted) {
-        let tally = if endpoint.address.is_ipv4() { &mut v4 } else { &mut v6 };
+        let tally = match endpoint.family() {
+            Some(Family::V4) => &mut v4,
+            // The one name of an az decides as an only family does.
+            Some(Family::V6) | None => &mut v6,
+        };
         tally.add(counted);
     }
     let decide = |is_enough: &dyn Fn(&Tally) -> bool| match pool.family_down {
@@ -242,12 +241,13 @@ mod tests {
     use super::*;
     use crate::route::{AllDown, AzId, Endpoint, MinUp, ViewId};
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+    use std::num::NonZeroUsize;
 
     /// A pool whose one az has `v4` and `v6` endpoints.
     fn pool(v4: usize, v6: usize) -> Pool {
         let v4 = std::iter::repeat_n(IpAddr::V4(Ipv4Addr::LOCALHOST), v4);
         let v6 = std::iter::repeat_n(IpAddr::V6(Ipv6Addr::LOCALHOST), v6);
-        let endpoint = |address| Endpoint { address, monitor: None };
+        let endpoint = |address: IpAddr| Endpoint { address: address.into(), monitor: None };
         Pool {
             name: "web".into(),
             view: ViewId(0),
@@ -259,6 +259,7 @@ mod tests {
             min_up: MinUp::Count(1),
             family_down: FamilyDown::Drop,
             ecs: true,
+            max_answers: NonZeroUsize::MIN,
         }
     }
 

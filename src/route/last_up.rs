@@ -7,7 +7,6 @@
 //! from clients, was not up.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use super::director::PoolAzIndex;
@@ -52,15 +51,15 @@ impl Director {
     }
 
     /// The addresses that were up last, by pool and az.
-    pub(super) fn last_up_by_name(&self) -> BTreeMap<String, BTreeMap<String, Vec<IpAddr>>> {
+    pub(super) fn last_up_by_name(&self) -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
         let topology = &self.routing.topology;
         let mut by_name: BTreeMap<String, BTreeMap<_, _>> = BTreeMap::new();
         for (id, pool) in topology.pools.iter().filter(|(_, it)| it.all_down == AllDown::Last) {
             for (az, health) in pool.azs.iter().zip(&self.pools[id].azs) {
                 let endpoints =
                     az.endpoints.iter().zip(&health.was_up).filter(|(_, was_up)| **was_up);
-                let addresses: Vec<IpAddr> =
-                    endpoints.map(|(endpoint, _)| endpoint.address).collect();
+                let addresses: Vec<_> =
+                    endpoints.map(|(endpoint, _)| endpoint.address.to_string()).collect();
                 if !addresses.is_empty() {
                     let azs = by_name.entry(pool.name.clone()).or_default();
                     azs.insert(topology.azs[az.az].name.clone(), addresses);

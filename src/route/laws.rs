@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -475,7 +476,7 @@ impl World {
                 let v4 = addresses_v4.iter().copied().map(IpAddr::V4);
                 for address in v4.chain(addresses_v6.iter().copied().map(IpAddr::V6)) {
                     let az = &pool.azs[az];
-                    let endpoint = az.endpoints.iter().find(|it| it.address == address);
+                    let endpoint = az.endpoints.iter().find(|it| it.address == address.to_string());
                     claim(choice.tier, az, endpoint.unwrap());
                 }
             }
@@ -573,7 +574,9 @@ impl World {
                 let v6 = route.addresses_v6.iter().copied().map(IpAddr::V6);
                 let given: Vec<IpAddr> = v4.chain(v6).collect();
                 let is_up = |address: &IpAddr| {
-                    az.endpoints.iter().any(|it| it.address == *address && it.counts_as_up)
+                    az.endpoints
+                        .iter()
+                        .any(|it| it.address == address.to_string() && it.counts_as_up)
                 };
                 if az.eligible {
                     assert!(!given.is_empty() && given.iter().all(is_up));
@@ -592,7 +595,8 @@ fn tier_of(pool: &Pool, az: &AzStatus) -> Option<Tier> {
     let is_out = |it: &&EndpointStatus| kind(&it.overridden).is_some_and(|it| it != ForceUp);
     let is_forced_down = |it: &EndpointStatus| kind(&it.overridden) == Some(ForceDown);
     let all_are_out = |is_v4: bool| {
-        let mut family = az.endpoints.iter().filter(|it| it.address.is_ipv4() == is_v4).peekable();
+        let mut family =
+            az.endpoints.iter().filter(|it| it.address.contains('.') == is_v4).peekable();
         family.peek().is_some() && family.all(|it| is_out(&it))
     };
     let has_lost_needed_family = match pool.family_down {
@@ -630,7 +634,7 @@ fn is_alive_when_drained(az: &AzStatus, hidden: &Hidden) -> bool {
 
 /// Whether something is up in each family that the az can't be without.
 fn is_alive_where_needed(pool: &Pool, az: &AzStatus) -> bool {
-    let endpoints = |v4| az.endpoints.iter().filter(move |it| it.address.is_ipv4() == v4);
+    let endpoints = |v4| az.endpoints.iter().filter(move |it| it.address.contains('.') == v4);
     let is_up = |v4| endpoints(v4).any(|endpoint| endpoint.counts_as_up);
     match pool.family_down {
         FamilyDown::Drop => is_up(pool.has_family(Family::V4)),
@@ -766,6 +770,7 @@ fn compile(drawn: &[Option<Drawn>]) -> Topology {
             min_up: *min_up,
             family_down: *family_down,
             ecs: true,
+            max_answers: NonZeroUsize::MAX,
         });
     }
     topology
@@ -780,7 +785,7 @@ fn pool_az(topology: &mut Topology, az: usize, drawn: &[(u8, bool, bool)], port:
         } else {
             IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, az as u16, 0, 0, 0, 0, u16::from(host)))
         };
-        if endpoints.iter().any(|endpoint| endpoint.address == address) {
+        if endpoints.iter().any(|endpoint| endpoint.address == address.into()) {
             continue;
         }
         let spec = MonitorSpec { target: SocketAddr::new(address, port), check: check(port) };
@@ -788,7 +793,7 @@ fn pool_az(topology: &mut Topology, az: usize, drawn: &[(u8, bool, bool)], port:
             let known = topology.monitors.position(|known| *known == spec);
             known.unwrap_or_else(|| topology.monitors.push(spec))
         });
-        endpoints.push(Endpoint { address, monitor });
+        endpoints.push(Endpoint { address: address.into(), monitor });
     }
     PoolAz { az: AzId::from_index(az), endpoints }
 }

@@ -25,6 +25,7 @@ pub mod table;
 pub mod target;
 pub mod topology;
 pub mod transition;
+pub mod weighted;
 
 pub use compile::Compiler;
 pub use director::Director;
@@ -40,7 +41,7 @@ pub use status::{AzStatus, EndpointStatus, ShownAzState, ShownOverride, Status};
 pub use table::{AzRoute, Choice, PoolRoutes, RoutingTable, Row, Tier};
 pub use target::{Target, TargetError};
 pub use topology::{
-    AllDown, Az, AzId, ClientSet, Endpoint, Family, FamilyDown, Group, MinUp, Policy, Pool, PoolAz,
-    PoolId, Rule, Topology, ViewId, ViewSpec,
+    Address, AllDown, Az, AzId, ClientSet, Endpoint, Family, FamilyDown, Group, MAX_WEIGHT,
+    MAX_WINDOWS, MinUp, Policy, Pool, PoolAz, PoolId, Rule, TargetName, Topology, ViewId, ViewSpec,
 };
 pub use transition::{Eligibility, Reason, Transition};

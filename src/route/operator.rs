@@ -199,7 +199,7 @@ fn places(topology: &Topology, target: &Target) -> Vec<(PoolAzIndex, Option<usiz
             let index = pool_of(pool).and_then(place);
             let at = index.and_then(|(pool, position)| {
                 let endpoints = &topology.pools[pool].azs[usize::from(position)].endpoints;
-                endpoints.iter().position(|endpoint| endpoint.address == *address)
+                endpoints.iter().position(|endpoint| endpoint.ip() == Some(*address))
             });
             index.zip(at).map(|(index, at)| (index, Some(at))).into_iter().collect()
         }

@@ -33,7 +33,8 @@ impl ViewSpec {
     }
 
     /// The order for clients at `place` that go by the rule at this position: the azs that it
-    /// prefers, then the rest as the policy orders them.
+    /// prefers, then the rest as the policy orders them; under `weighted`, where
+    /// [`super::weighted`] does that, those alone.
     ///
     /// `nearest` orders by distance from the place up to the fourth, and from there by distance
     /// from the first.
@@ -45,7 +46,8 @@ impl ViewSpec {
                 let nearest = candidates.nearest(DEPTH, Direction::of(point));
                 candidates.append_to(&mut order, nearest);
             }
-            (Policy::Nearest { .. }, None) | (Policy::Failover { .. }, _) => {
+            (Policy::Nearest { .. }, None)
+            | (Policy::Failover { .. } | Policy::Weighted { .. }, _) => {
                 self.append_given(&mut order);
             }
         }
@@ -71,9 +73,11 @@ impl ViewSpec {
         match &self.policy {
             Policy::Nearest { order: given } | Policy::Failover { order: given } => {
                 append(order, given);
+                append(order, &self.azs);
             }
+            // Slots order them.
+            Policy::Weighted { .. } => {}
         }
-        append(order, &self.azs);
     }
 }
 

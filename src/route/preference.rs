@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::AzId;
-use crate::geo::PreferenceId;
+use crate::geo::{PreferenceId, Slot};
 use crate::id::Id;
 
 /// Interned orders of azs.
@@ -13,11 +13,40 @@ pub struct Preferences {
     azs: Box<[AzId]>,
     /// Where each order ends.
     ends: Box<[u32]>,
+    /// What the first preferences stand for, where slots order azs.
+    by_slot: Box<[Slots]>,
+}
+
+/// What a place's preference stands for in each slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Slots {
+    /// The same in all.
+    Alike(PreferenceId),
+    /// One for each slot.
+    Each(Box<[PreferenceId]>),
 }
 
 impl Preferences {
     /// How many preferences a view can tell apart.
     pub const MAX: usize = u16::MAX as usize;
+
+    /// The preference of clients in a slot whose place has preference `id`, and the slot if it
+    /// decides that.
+    #[inline]
+    pub fn in_slot(
+        &self,
+        id: PreferenceId,
+        slot: impl FnOnce() -> Slot,
+    ) -> (PreferenceId, Option<Slot>) {
+        match self.by_slot.get(id.index()) {
+            None => (id, None),
+            Some(Slots::Alike(same)) => (*same, None),
+            Some(Slots::Each(each)) => {
+                let slot = slot();
+                (each.get(slot.index()).copied().unwrap_or(id), Some(slot))
+            }
+        }
+    }
 
     /// The azs from first to last.
     pub fn order(&self, id: PreferenceId) -> &[AzId] {
@@ -43,7 +72,11 @@ impl Preferences {
 
     /// The bytes that they take.
     pub fn size(&self) -> usize {
-        size_of_val(&*self.azs) + size_of_val(&*self.ends)
+        let slots = self.by_slot.iter().map(|slots| match slots {
+            Slots::Alike(_) => 0,
+            Slots::Each(each) => size_of_val(&**each),
+        });
+        size_of_val(&*self.azs) + size_of_val(&*self.ends) + slots.sum::<usize>()
     }
 }
 
@@ -73,7 +106,28 @@ impl Interner {
     }
 
     pub(super) fn finish(self) -> Preferences {
-        Preferences { azs: self.azs.into(), ends: self.ends.into() }
+        Preferences { azs: self.azs.into(), ends: self.ends.into(), by_slot: Box::default() }
+    }
+
+    /// Has each preference so far stand for that of `order` in each slot, which is asked with the
+    /// preference's azs. `None` if there would be more than `limit`.
+    pub(super) fn finish_by_slot(
+        mut self,
+        limit: usize,
+        order: impl Fn(&[AzId], Slot) -> Vec<AzId>,
+    ) -> Option<Preferences> {
+        let places = Self::finish(std::mem::take(&mut self));
+        for (_, place) in places.iter() {
+            self.intern(place, limit)?;
+        }
+        let by_slot = places.iter().map(|(_, place)| {
+            let each = Slot::all().map(|slot| self.intern(&order(place, slot), limit));
+            let each: Box<[_]> = each.collect::<Option<_>>()?;
+            let is_alike = each.iter().all(|id| *id == each[0]);
+            Some(if is_alike { Slots::Alike(each[0]) } else { Slots::Each(each) })
+        });
+        let by_slot = by_slot.collect::<Option<_>>()?;
+        Some(Preferences { by_slot, ..self.finish() })
     }
 }
 

@@ -6,12 +6,11 @@
 //! success; a new pool has no clients to protect.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::eligibility::WhileUnknown;
 use super::pool_health::{Remembered, Watches, assess};
-use super::{AzState, Director, Effects, Pool, PoolAz, PoolId, Reason, Routing, Topology};
+use super::{Address, AzState, Director, Effects, Pool, PoolAz, PoolId, Reason, Routing, Topology};
 use crate::health::{Monitor, MonitorId, MonitorSpec};
 use crate::time::Now;
 
@@ -76,7 +75,7 @@ impl Director {
                 let Some(place) = old.azs.get(&(pool.name.as_str(), name)) else { continue };
                 for endpoint in &az.endpoints {
                     let old = place
-                        .endpoint(endpoint.address)
+                        .endpoint(&endpoint.address)
                         .and_then(|position| place.az.endpoints[position].monitor);
                     if let (Some(new), Some(old)) = (endpoint.monitor, old) {
                         changed.entry(new).or_insert(old);
@@ -108,7 +107,7 @@ impl Director {
         };
         let health = &self.pools[place.pool].azs[place.position];
         let while_unknown = az.endpoints.iter().map(|endpoint| {
-            match place.endpoint(endpoint.address) {
+            match place.endpoint(&endpoint.address) {
                 None => new_endpoint,
                 // Without a check it was given to clients.
                 Some(position) if place.az.endpoints[position].monitor.is_none() => {
@@ -119,7 +118,7 @@ impl Director {
         });
         let while_unknown = while_unknown.collect();
         let was_up = az.endpoints.iter().map(|endpoint| {
-            place.endpoint(endpoint.address).is_some_and(|position| health.was_up[position])
+            place.endpoint(&endpoint.address).is_some_and(|position| health.was_up[position])
         });
         let was_up = was_up.collect();
         let state = match health.state {
@@ -200,8 +199,8 @@ impl<'a> Names<'a> {
 }
 
 impl Place<'_> {
-    fn endpoint(&self, address: IpAddr) -> Option<usize> {
-        self.az.endpoints.iter().position(|endpoint| endpoint.address == address)
+    fn endpoint(&self, address: &Address) -> Option<usize> {
+        self.az.endpoints.iter().position(|endpoint| endpoint.address == *address)
     }
 }
 

@@ -45,12 +45,14 @@ impl Director {
 
     fn az_route(&self, index: PoolAzIndex) -> AzRoute {
         let judgement = &self.health(index).standing.judgement;
+        let az = &self.routing.topology.pools[index.0].azs[usize::from(index.1)];
         let v4 = |address| if let IpAddr::V4(v4) = address { Some(v4) } else { None };
         let v6 = |address| if let IpAddr::V6(v6) = address { Some(v6) } else { None };
         AzRoute {
             state: self.health(index).state,
             addresses_v4: self.given(index, Family::V4, judgement.v4).filter_map(v4).collect(),
             addresses_v6: self.given(index, Family::V6, judgement.v6).filter_map(v6).collect(),
+            target: az.target().cloned(),
         }
     }
 
@@ -73,9 +75,9 @@ impl Director {
         let given = move |is_it: &dyn Fn(usize, Counted) -> bool| -> Vec<IpAddr> {
             let endpoints = az.endpoints.iter().zip(&counted).enumerate();
             let given = endpoints.filter(|(position, (endpoint, counted))| {
-                endpoint.family() == family && counted.is_some_and(|it| is_it(*position, it))
+                endpoint.family() == Some(family) && counted.is_some_and(|it| is_it(*position, it))
             });
-            given.map(|(_, (endpoint, _))| endpoint.address).collect()
+            given.filter_map(|(_, (endpoint, _))| endpoint.ip()).collect()
         };
         let addresses = match (giving, pool.all_down) {
             (Giving::Nothing, _) => Vec::new(),

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -22,10 +21,10 @@ pub struct Saved {
     pub monitors: BTreeMap<String, SavedMonitor>,
     /// By full pool name and az name, until when the az is held.
     pub holds: BTreeMap<String, BTreeMap<String, Wall>>,
-    /// By full pool name and az name, the addresses that were up in the last moment when any of the
+    /// By full pool name and az name, the addresses or names that were up in the last moment when any of the
     /// pool was; for pools with `all_down = "last"`.
     #[serde(default)]
-    pub last_up: BTreeMap<String, BTreeMap<String, Vec<IpAddr>>>,
+    pub last_up: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
 /// The state of one monitor.
@@ -50,8 +49,8 @@ impl Saved {
         self.monitors.get(&monitor_key(spec)).copied()
     }
 
-    /// The addresses of an az of a pool that were up last.
-    pub(super) fn last_up(&self, pool: &str, az: &str) -> &[IpAddr] {
+    /// The addresses of an az of a pool that were up last, or its name.
+    pub(super) fn last_up(&self, pool: &str, az: &str) -> &[String] {
         let known = self.last_up.get(pool).and_then(|azs| azs.get(az));
         known.map_or(&[], Vec::as_slice)
     }

@@ -1,7 +1,5 @@
 //! Everything the director knows, as `meridian status` and the HTTP API show it.
 
-use std::net::IpAddr;
-
 use serde::{Deserialize, Serialize};
 
 use super::director::PoolAzIndex;
@@ -76,8 +74,8 @@ pub enum ShownAzState {
 /// An endpoint of an az.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointStatus {
-    /// The address that is given to clients.
-    pub address: IpAddr,
+    /// The address that is given to clients, or the name in a CNAME pool.
+    pub address: String,
     /// Whether it counts as up: one that is unknown does, unless a reload added it. An override of
     /// it decides, or a force-up of its az.
     pub counts_as_up: bool,
@@ -159,7 +157,7 @@ impl Director {
         };
         let endpoints = az.endpoints.iter().zip(measured).enumerate();
         let endpoints = endpoints.map(|(position, (endpoint, measured))| EndpointStatus {
-            address: endpoint.address,
+            address: endpoint.address.to_string(),
             counts_as_up: counts_as_up(position, measured),
             overridden: forced
                 .and_then(|forced| forced.endpoints.get(&position))

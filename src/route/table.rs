@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Weak};
 
 use super::preference::Preferences;
-use super::{AllDown, AzId, AzState, PoolId, ViewId};
+use super::{AllDown, AzId, AzState, PoolId, TargetName, ViewId};
 use crate::geo::PreferenceId;
 use crate::id::{Id, IdVec};
 
@@ -73,6 +73,8 @@ pub struct AzRoute {
     pub addresses_v4: Arc<[Ipv4Addr]>,
     /// What it gives for AAAA when it is chosen.
     pub addresses_v6: Arc<[Ipv6Addr]>,
+    /// What it gives for every type, in place of addresses, in a CNAME pool.
+    pub target: Option<TargetName>,
 }
 
 /// All that rows need to know of an az.

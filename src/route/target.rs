@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Pool, Topology};
+use super::{Endpoint, Pool, Topology};
 
 /// An az everywhere, an az of a pool, or one of its endpoints. In text, also in JSON: `AZ`, `POOL/AZ`,
 /// `POOL/AZ/ADDRESS`, the pool by its full name.
@@ -134,7 +134,7 @@ pub(super) fn expand(topology: &Topology, given: &str) -> Result<Vec<Target>, Ta
                 .ok_or_else(|| TargetError::Malformed(given.to_owned()))?;
             for pool in pools(topology, pool)? {
                 for pool_az in pool.azs.iter().filter(|known| is_like(az, &name(known))) {
-                    let addresses = pool_az.endpoints.iter().map(|endpoint| endpoint.address);
+                    let addresses = pool_az.endpoints.iter().filter_map(Endpoint::ip);
                     let addresses = addresses.filter(|known| address.matches(*known));
                     targets.extend(addresses.map(|address| Target::Endpoint {
                         pool: pool.name.clone(),
@@ -276,6 +276,7 @@ fn did_you_mean(name: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
     use std::time::Duration;
 
     use super::*;
@@ -291,7 +292,7 @@ mod tests {
         for name in pools {
             let azs = azs.map(|az| {
                 let address = IpAddr::from([10, 0, 0, 1 + az.0 as u8]);
-                PoolAz { az, endpoints: vec![Endpoint { address, monitor: None }] }
+                PoolAz { az, endpoints: vec![Endpoint { address: address.into(), monitor: None }] }
             });
             topology.pools.push(Pool {
                 name: (*name).into(),
@@ -304,6 +305,7 @@ mod tests {
                 min_up: MinUp::Count(1),
                 family_down: FamilyDown::Drop,
                 ecs: true,
+                max_answers: NonZeroUsize::MIN,
             });
         }
         topology

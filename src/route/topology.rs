@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,13 +64,24 @@ pub struct Pool {
     pub family_down: FamilyDown,
     /// Whether EDNS Client Subnet is honoured.
     pub ecs: bool,
+    /// The most addresses in an answer. No az has more than [`MAX_WINDOWS`] times as many of a
+    /// family.
+    pub max_answers: NonZeroUsize,
 }
+
+/// Into how many windows an az's addresses are dealt out at most.
+pub const MAX_WINDOWS: usize = 16;
 
 impl Pool {
     /// Whether any endpoint of any az has an address of `family`, whatever its health.
     pub fn has_family(&self, family: Family) -> bool {
         let mut endpoints = self.azs.iter().flat_map(|az| &az.endpoints);
-        endpoints.any(|endpoint| endpoint.family() == family)
+        endpoints.any(|endpoint| endpoint.family() == Some(family))
+    }
+
+    /// Whether its azs have names in place of addresses.
+    pub fn is_cname(&self) -> bool {
+        self.azs.first().is_some_and(|az| az.target().is_some())
     }
 }
 
@@ -87,26 +99,91 @@ pub enum Family {
 pub struct PoolAz {
     /// The az.
     pub az: AzId,
-    /// Its endpoints, without duplicates, in the order of the file. Never empty.
+    /// Its endpoints, without duplicates, in the order of the file. Never empty; one in a CNAME
+    /// pool.
     pub endpoints: Vec<Endpoint>,
 }
 
-/// One address of an az.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl PoolAz {
+    /// Its name in a CNAME pool.
+    pub fn target(&self) -> Option<&TargetName> {
+        match self.endpoints.first().map(|endpoint| &endpoint.address) {
+            Some(Address::Target(target)) => Some(target),
+            Some(Address::Ip(_)) | None => None,
+        }
+    }
+}
+
+/// One address of an az, or the name that it has in a CNAME pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The address that is given to clients.
-    pub address: IpAddr,
-    /// What tells whether it is up; `None` in a pool without a check: always up.
+    /// What is given to clients.
+    pub address: Address,
+    /// What tells whether it is up; `None` where nothing probes it: always up.
     pub monitor: Option<MonitorId>,
 }
 
 impl Endpoint {
-    /// The family of its address.
-    pub fn family(self) -> Family {
+    /// Its address; `None` for a name.
+    pub fn ip(&self) -> Option<IpAddr> {
         match self.address {
-            IpAddr::V4(_) => Family::V4,
-            IpAddr::V6(_) => Family::V6,
+            Address::Ip(ip) => Some(ip),
+            Address::Target(_) => None,
         }
+    }
+
+    /// The family of its address; `None` for a name.
+    pub fn family(&self) -> Option<Family> {
+        self.ip().map(|ip| if ip.is_ipv4() { Family::V4 } else { Family::V6 })
+    }
+}
+
+/// What an endpoint gives to clients. Displays as it is written in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// An A or AAAA record.
+    Ip(IpAddr),
+    /// A CNAME record.
+    Target(TargetName),
+}
+
+/// The name that an az has in a CNAME pool.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TargetName {
+    wire: Arc<[u8]>,
+    text: Arc<str>,
+}
+
+impl TargetName {
+    /// The name whose uncompressed wire form and whose text these are.
+    pub fn new(wire: &[u8], text: &str) -> Self {
+        Self { wire: wire.into(), text: text.into() }
+    }
+
+    /// The name in uncompressed wire form.
+    pub fn as_wire(&self) -> &[u8] {
+        &self.wire
+    }
+}
+
+impl fmt::Display for TargetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(ip) => ip.fmt(f),
+            Self::Target(target) => target.fmt(f),
+        }
+    }
+}
+
+impl From<IpAddr> for Address {
+    fn from(ip: IpAddr) -> Self {
+        Self::Ip(ip)
     }
 }
 
@@ -192,7 +269,16 @@ pub enum Policy {
         /// First to last. Azs of the pool only.
         order: Vec<AzId>,
     },
+    /// Each slot has an order of its own, in which an az is first as often as its weight says.
+    Weighted {
+        /// Parallel to the spec's azs, each at most [`MAX_WEIGHT`]. An az of weight 0 stands behind
+        /// the others.
+        weights: Vec<u32>,
+    },
 }
+
+/// The greatest weight.
+pub const MAX_WEIGHT: u32 = 1_000_000;
 
 /// Clients that get certain azs first.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -108,7 +108,7 @@ impl Source {
                 let labels = [
                     ("pool", pool.name.clone()),
                     ("az", az.name.clone()),
-                    ("address", endpoint.address.to_string()),
+                    ("address", endpoint.address.clone()),
                 ];
                 (labels, f64::from(u8::from(endpoint.counts_as_up)))
             })

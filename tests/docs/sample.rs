@@ -1,7 +1,9 @@
 //! Made-up values with something in every field.
 
 use meridian::answer::Explanation;
-use meridian::answer::explain::{ExplainedAz, ExplainedPlace, ExplainedRule, Steering, Verdict};
+use meridian::answer::explain::{
+    ExplainedAz, ExplainedPlace, ExplainedRule, ExplainedWindow, Steering, Verdict,
+};
 use meridian::cli::{Awaited, Checked, Summary, Waited};
 use meridian::control::load::Counts;
 use meridian::control::orders::{Change, Deed, Entry};
@@ -41,7 +43,7 @@ pub(crate) fn status() -> Status {
         })
     };
     let endpoint = EndpointStatus {
-        address: [203, 0, 113, 10].into(),
+        address: "203.0.113.10".into(),
         counts_as_up: false,
         overridden: order(),
         monitor: Some(monitor),
@@ -110,10 +112,12 @@ pub(crate) fn explanation() -> Explanation {
         name: "mumbai".into(),
         distance_km: Some(16.0),
         bias: 1.0,
+        weight: Some(3),
         state: "down".into(),
         cause: Some("connection refused".into()),
         verdict: Verdict::PassedOver,
     };
+    let window = ExplainedWindow { rtype: "A".into(), slot: 1498, first: 5, last: 9, of: 9 };
     let steering = Steering {
         pool: "app.example:web".into(),
         policy: "nearest".into(),
@@ -125,7 +129,9 @@ pub(crate) fn explanation() -> Explanation {
             set: "country:IN".into(),
             group: Some("south".into()),
         }),
+        slot: Some(825),
         azs: vec![az],
+        windows: vec![window],
         tier: 1,
         ttl: 30,
         ttl_is_short: false,
@@ -137,6 +143,7 @@ pub(crate) fn explanation() -> Explanation {
         generation: 7,
         rcode: "NOERROR".into(),
         steering: Some(steering),
+        earlier: vec![],
         answer: vec!["www.app.example. 30 IN A 203.0.113.10".into()],
         authority: vec!["app.example. 30 IN SOA …".into()],
         scope: Some(12),

@@ -158,7 +158,8 @@ fn endpoint(
     because: Option<&str>,
 ) -> Result<(), String> {
     let azs = status.pools.iter().flat_map(|pool| &pool.azs);
-    let mut endpoints = azs.flat_map(|az| &az.endpoints).filter(|known| known.address == address);
+    let mut endpoints =
+        azs.flat_map(|az| &az.endpoints).filter(|known| known.address == address.to_string());
     let endpoint = endpoints.next().ok_or("there is none")?;
     let monitor = endpoint.monitor.as_ref().ok_or("it has no check")?;
     let found = format!("{:?}", monitor.state).to_lowercase();

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -309,7 +310,7 @@ fn compile(name: &str, pool: &StoryPool, setting: &Setting, topology: &mut Topol
                 let known = topology.monitors.position(|known| *known == spec);
                 known.unwrap_or_else(|| topology.monitors.push(spec))
             });
-            Endpoint { address, monitor }
+            Endpoint { address: address.into(), monitor }
         });
         PoolAz { az, endpoints: endpoints.collect() }
     });
@@ -331,6 +332,7 @@ fn compile(name: &str, pool: &StoryPool, setting: &Setting, topology: &mut Topol
         min_up: pool.min_up,
         family_down: pool.family_down,
         ecs: true,
+        max_answers: NonZeroUsize::MAX,
     }
 }
 
