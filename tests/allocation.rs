@@ -32,6 +32,7 @@ $TTL 3600
 @ SOA ns.test. host.test. 1 7200 3600 1209600 30
 @ NS ns.test.
 ns A 192.0.2.53
+many HTTPS 1 . mandatory=ipv4hint alpn=h2 ipv4hint=192.0.2.1
 *.wild TXT x
 alias CNAME www
 moved DNAME wild
@@ -44,20 +45,33 @@ large TXT "312345678901234567890123456789012345678901234567890123456789012345678
 large TXT "4123456789012345678901234567890123456789012345678901234567890123456789"
 large TXT "5123456789012345678901234567890123456789012345678901234567890123456789"
 === zones/example.toml
-names.www = "web"
+names = { www = "web", shop = "shop", many = "many", lb = "lb" }
 [pool.web]
 endpoints.sydney = ["203.0.113.50", "203.0.113.51"]
 endpoints.tokyo = ["203.0.113.60", "203.0.113.61"]
+[pool.shop]
+policy = "weighted"
+endpoints.sydney = ["203.0.113.52"]
+endpoints.tokyo = ["203.0.113.62"]
+[pool.many]
+max_answers = 1
+endpoints.sydney = ["203.0.113.53", "203.0.113.54"]
+[pool.lb]
+endpoints.tokyo = "www"
 "#;
 
 /// Questions, each for another kind of answer or another way to it.
-const QUESTIONS: [(&str, RecordType, Kind); 13] = [
+const QUESTIONS: [(&str, RecordType, Kind); 17] = [
     ("ns.example.", RecordType::A, Kind::Static),
     ("a.wild.example.", RecordType::TXT, Kind::Static),
     ("a.moved.example.", RecordType::TXT, Kind::Static),
     ("ns.example.", RecordType::ANY, Kind::Static),
     ("www.example.", RecordType::A, Kind::Steered),
     ("alias.example.", RecordType::A, Kind::Steered),
+    ("shop.example.", RecordType::A, Kind::Steered),
+    ("many.example.", RecordType::A, Kind::Steered),
+    ("many.example.", RecordType::HTTPS, Kind::Steered),
+    ("lb.example.", RecordType::A, Kind::Steered),
     ("www.example.", RecordType::AAAA, Kind::NoData),
     ("ns.example.", RecordType::TXT, Kind::NoData),
     ("gone.example.", RecordType::A, Kind::NoName),

@@ -289,6 +289,9 @@ fn windows(steered: &Steered<'_>, rtype: RecordType) -> Vec<ExplainedWindow> {
     let families: &[_] = match rtype {
         RecordType::A => &[(RecordType::A, Family::V4)],
         RecordType::AAAA => &[(RecordType::AAAA, Family::V6)],
+        RecordType::HTTPS | RecordType::SVCB => {
+            &[(RecordType::A, Family::V4), (RecordType::AAAA, Family::V6)]
+        }
         _ => &[],
     };
     let windows = families.iter().filter_map(|&(rtype, family)| {

@@ -2,6 +2,7 @@
 //! transport, and the explanation of what it decided. It knows no socket, file or clock.
 
 pub mod explain;
+mod hints;
 pub mod respond;
 pub mod snapshot;
 mod steer;

@@ -64,7 +64,7 @@ pub enum Kind {
     Error,
     /// Records of a zone file.
     Static,
-    /// An az's addresses or name.
+    /// An az's addresses or name, alone or as hints in records of a zone file.
     Steered,
     /// The name exists, but not with this type.
     NoData,
@@ -311,7 +311,7 @@ impl<'s> Response<'s, '_> {
         self.writer.set_authoritative();
         if let Some(pool) =
             node.binding().and_then(|binding| self.snapshot.zones.pool(self.zone_index, binding))
-            && let Some(step) = self.at_pool(pool, observer)?
+            && let Some(step) = self.at_pool(pool, node, observer)?
         {
             return Ok(step);
         }

@@ -51,6 +51,8 @@ fn target(value: Value<'_>, origin: Option<&Name>, faults: &mut Faults) -> Optio
     }
     match Name::from_text(text.as_bytes(), origin.unwrap_or(&Name::root())) {
         Ok(name) => {
+            // The case of a name means nothing, so that a change of it changes no endpoint.
+            let name = name.to_lowercase();
             let target = TargetName::new(name.as_wire(), &name.to_string());
             Some(Placed { value: Address::Target(target), span: value.span })
         }
@@ -143,7 +145,7 @@ impl PolicyFile {
         zone: &Zone,
     ) -> Option<Diagnostic> {
         let Address::Target(target) = value else { return None };
-        let name = Name::from_wire(target.as_wire()).ok()?.to_lowercase();
+        let name = Name::from_wire(target.as_wire()).ok()?;
         if !name.is_within(&self.origin) {
             return None;
         }
@@ -185,4 +187,59 @@ fn cname_beside_data(BoundName { owner, span, .. }: &BoundName, zone: &Zone) -> 
     Some(
         fault.remedy("a CNAME record can't stand beside others: remove them, or bind another name"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::pool::pool;
+    use std::path::Path;
+
+    use crate::span::FileId;
+
+    /// What the one az of a pool is given, and the faults but for warnings.
+    fn read(az: &str, origin: Option<&str>) -> (Vec<String>, Vec<String>) {
+        let mut faults = Faults::new();
+        let text = format!("pool.web.endpoints.mumbai = {az}");
+        let entries = faults.parse(text.as_bytes(), FileId(0), Path::new(""));
+        let start = faults.span(0..0);
+        let top = Table::new(&entries, &key::POLICY_FILE, start, &mut faults);
+        let pools = top.entries("pool", &key::POOL_ENTRY, &mut faults);
+        let origin = origin.map(|name| Name::from_text(name.as_bytes(), &Name::root()).unwrap());
+        let pool = pool(pools[0], origin.as_ref(), &mut faults).unwrap();
+        let given = pool.azs[0].endpoints.iter().map(|it| it.address.value.to_string()).collect();
+        let errors = faults.into_found().into_iter().filter(Diagnostic::is_error);
+        (given, errors.map(|fault| fault.message).collect())
+    }
+
+    #[test]
+    fn names_are_relative_to_the_zone_and_in_lower_case() {
+        let given = |az| read(az, Some("app.example")).0;
+        assert_eq!(given("\"LB\""), ["lb.app.example."]);
+        assert_eq!(given("\"@\""), ["app.example."]);
+        assert_eq!(given("{ name = \"lb.Example.net.\" }"), ["lb.example.net."]);
+    }
+
+    #[test]
+    fn a_pool_of_no_zone_has_absolute_names_alone() {
+        assert_eq!(read("\"lb.example.net.\"", None).0, ["lb.example.net."]);
+        for relative in ["lb", "lb.example.net", "@"] {
+            let (given, faults) = read(&format!("\"{relative}\""), None);
+            assert_eq!(given, [""; 0]);
+            assert_eq!(
+                faults,
+                [format!("`{relative}` is relative, but this pool belongs to no zone")]
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        let faults = |az| read(az, Some("app.example")).1;
+        assert_eq!(faults("\"a..b.\""), ["`a..b.` is no domain name"]);
+        let list = "must be a list of addresses, or a name";
+        assert_eq!(faults("\"192.0.2.1\""), [format!("`mumbai` {list}")]);
+        assert_eq!(faults("{ name = \"2001:db8::1\" }"), [format!("`name` {list}")]);
+        assert_eq!(faults("{ probe = \"192.0.2.1:80\" }"), ["an endpoint lacks `name`"]);
+    }
 }

@@ -4,19 +4,20 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 
 use hickory_proto::op::Message;
+use hickory_proto::rr::RecordType::SOA;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use ipnet::IpNet;
-use meridian::answer::explain::Verdict;
+use meridian::answer::explain::{Steering, Verdict};
 use meridian::answer::{Question, Request, Snapshot, Transport, answer, explain};
-use meridian::geo::is_routable;
-use meridian::route::Family;
+use meridian::geo::{Salt, Slot, is_routable};
+use meridian::route::{Family, Pool};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::sample::{Index, select};
 use proptest::{prop_assert, prop_assert_eq};
 
-use super::steered::{AZS, POOL, ZONE};
-use super::{Ask, World, show};
+use super::slots::world;
+use super::{Ask, show};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
@@ -82,29 +83,31 @@ proptest! {
 
         // The reasons agree with the policy and the view, asked anew.
         let topology = &snapshot.routing.topology;
-        let pool = topology.pools.values().find(|pool| pool.name == steering.pool).unwrap();
+        let pool = pool_of(snapshot, &steering);
         let place = snapshot.places.place(snapshot.places.find(client).place);
         let view = &topology.views[pool.view];
         let rule = view.matching(place, client).map(|found| found.rule);
         let order = view.order(&topology.azs, place, rule);
         let azs: Vec<_> = steering.azs.iter().map(|az| az.name.clone()).collect();
-        let ordered: Vec<_> = order.iter().map(|az| topology.azs[*az].name.clone()).collect();
+        let preferences = &snapshot.routing.preferences[pool.view];
+        let located = snapshot.views[pool.view].find(client).preference;
+        let (preference, slot) = preferences.in_slot(located, || Slot::of(Salt::Weights, client));
+        let in_slot = preferences.order(preference);
+        let ordered: Vec<_> = in_slot.iter().map(|az| topology.azs[*az].name.clone()).collect();
         prop_assert_eq!(azs, ordered);
-        prop_assert_eq!(steering.rule.map(|rule| rule.number - 1), rule);
-        prop_assert_eq!(steering.place.country, place.country.map(|country| country.to_string()));
-        let family = if rtype == "A" { Family::V4 } else { Family::V6 };
-        if pool.ecs && pool.has_family(family) {
-            let whole = if client.is_ipv4() { 32 } else { 128 };
-            let view = &snapshot.views[pool.view];
-            let is_placed = is_routable(client) || view.has_net_in(client.into());
-            let expected = if is_placed { view.find(client).scope } else { whole };
-            prop_assert_eq!(explained.scope, Some(expected));
-        } else {
-            prop_assert_eq!(explained.scope, Some(0));
-        }
+        prop_assert_eq!(steering.slot, slot.map(Slot::index));
+        prop_assert!(in_slot.starts_with(&order));
+        prop_assert_eq!(steering.rule.as_ref().map(|rule| rule.number - 1), rule);
+        let country = place.country.map(|country| country.to_string());
+        prop_assert_eq!(&steering.place.country, &country);
+        let scopes = explained.earlier.iter().chain([&steering]);
+        let scopes = scopes.map(|steering| expected_scope(snapshot, steering, rtype, client));
+        prop_assert_eq!(explained.scope, scopes.max());
         // The TTL is that of what is sent, where the SOA's own is not shorter.
-        let last = sent.answers.iter().chain(&sent.authorities).last().unwrap();
-        let longest = if sent.authorities.is_empty() { u32::MAX } else { 30 };
+        let mut records = sent.answers.iter().chain(&sent.authorities);
+        let cname = sent.answers.last().filter(|_| pool.is_cname());
+        let last = cname.or_else(|| records.next_back()).unwrap();
+        let longest = if last.data.record_type() == SOA { 30 } else { u32::MAX };
         prop_assert_eq!(last.ttl, steering.ttl.min(longest));
         // The chosen az is the first that is eligible, if any is.
         let eligible = steering.azs.iter().find(|az| az.state == "eligible");
@@ -114,7 +117,7 @@ proptest! {
             prop_assert_eq!(chosen.map(|az| &az.name), Some(&eligible.name));
         } else {
             prop_assert!(steering.tier > 1);
-            prop_assert_eq!(steering.ttl_is_short, pool.has_family(family));
+            prop_assert_eq!(steering.ttl_is_short, is_by_client(pool, rtype));
         }
     }
 
@@ -145,6 +148,36 @@ proptest! {
     }
 }
 
+fn pool_of<'s>(snapshot: &'s Snapshot, steering: &Steering) -> &'s Pool {
+    let mut pools = snapshot.routing.topology.pools.values();
+    pools.find(|pool| pool.name == steering.pool).unwrap()
+}
+
+/// Whether what a pool's name gives for a type can differ from client to client.
+fn is_by_client(pool: &Pool, rtype: &str) -> bool {
+    match rtype {
+        _ if pool.is_cname() => true,
+        // All hints are of IPv4, but for those at the one name: no client gets these.
+        "HTTPS" => pool.name != "example:first",
+        "AAAA" => pool.has_family(Family::V6),
+        _ => pool.has_family(Family::V4),
+    }
+}
+
+fn expected_scope(snapshot: &Snapshot, steering: &Steering, rtype: &str, client: IpAddr) -> u8 {
+    let pool = pool_of(snapshot, steering);
+    let whole = if client.is_ipv4() { 32 } else { 128 };
+    let is_by_slot = steering.slot.is_some() || !steering.windows.is_empty();
+    let located = snapshot.views[pool.view].find(client).scope;
+    let is_placed = is_routable(client) || snapshot.views[pool.view].has_net_in(client.into());
+    match (pool.ecs && is_by_client(pool, rtype), is_placed) {
+        (false, _) => 0,
+        (true, false) => whole,
+        (true, true) if is_by_slot => located.max(Slot::prefix_len(client)),
+        (true, true) => located,
+    }
+}
+
 /// The address whose first `len` bits are those of `ip` and the rest those of `random`.
 fn within(ip: IpAddr, len: u8, random: u128) -> IpAddr {
     match ip {
@@ -168,11 +201,7 @@ fn scope(response: &[u8]) -> Option<u8> {
 
 /// The pools of [`super::steered`], each az eligible, down or held.
 static SNAPSHOTS: LazyLock<Vec<Snapshot>> = LazyLock::new(|| {
-    let mut world = World::new(&format!(
-        "=== meridian.toml\n{AZS}=== zones/example.zone\n{ZONE}{MORE}\
-         === zones/example.toml\n{POOL}"
-    ));
-    world.settle();
+    let mut world = world(MORE);
     let snapshots = (0..81_u32).map(|states| {
         world.settle();
         let azs = ["frankfurt", "saopaulo", "sydney", "tokyo"];
@@ -211,6 +240,13 @@ fn name() -> impl Strategy<Value = String> {
         "first.example.",
         "ruled.example.",
         "netted.example.",
+        "even.example.",
+        "heavy.example.",
+        "pinned.example.",
+        "many.example.",
+        "cdn.example.",
+        "a.edge.example.",
+        "inner.example.",
         "alias.example.",
         "a.moved.example.",
         "ns.example.",
@@ -227,7 +263,7 @@ fn name() -> impl Strategy<Value = String> {
 
 fn rtype() -> impl Strategy<Value = &'static str> {
     prop_oneof![
-        4 => select(vec!["A", "AAAA"]),
+        4 => select(vec!["A", "AAAA", "HTTPS"]),
         1 => select(vec!["MX", "TXT", "NS", "SOA", "DS", "CNAME", "ANY", "AXFR", "TYPE65280"]),
     ]
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ask;
+mod cname;
 mod delegation;
 mod differential;
 mod laws;
@@ -18,7 +19,9 @@ mod rfc6891;
 mod rfc7766;
 mod rfc7871;
 mod rfc8482;
+mod rfc9460;
 mod server;
+mod slots;
 mod steered;
 #[path = "../support/world.rs"]
 mod world;

@@ -1,17 +1,21 @@
-//! What a name gives that a pool is bound to: addresses, or the name in a CNAME pool.
+//! What a name gives that a pool is bound to: addresses, the name in a CNAME pool, or records whose
+//! hints are those addresses.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Kind, Observer, Response, Step};
+use crate::answer::hints::{Families, Hinted, IPV4HINT, IPV6HINT, MANDATORY, Parameter, mandatory};
 use crate::answer::steer::Steered;
 use crate::route::{Family, PoolId};
 use crate::wire::{Full, Rcode, RecordType, Section};
+use crate::zone::{Node, RrSet};
 
 impl<'s> Response<'s, '_> {
     /// The name is bound to a pool. `None` where that plays no part in what is asked for.
     pub(super) fn at_pool(
         &mut self,
         pool_id: PoolId,
+        node: Node<'s>,
         observer: &mut impl Observer<'s>,
     ) -> Result<Option<Step>, Full> {
         let pool = self.snapshot.routing.topology.pools.get(pool_id);
@@ -21,6 +25,13 @@ impl<'s> Response<'s, '_> {
             }
             RecordType::A => self.put_family(pool_id, Family::V4, observer).map(Some),
             RecordType::AAAA => self.put_family(pool_id, Family::V6, observer).map(Some),
+            RecordType::HTTPS | RecordType::SVCB => {
+                let hints = node.set(self.qtype).map(|set| (set, self.hints(set)));
+                match hints.filter(|(_, hints)| hints.v4 || hints.v6) {
+                    Some((set, hints)) => self.put_hinted(pool_id, set, hints, observer).map(Some),
+                    None => Ok(None),
+                }
+            }
             _ => Ok(None),
         }
     }
@@ -82,6 +93,108 @@ impl<'s> Response<'s, '_> {
         }
         (self.kind, self.az) = (Kind::Steered, steered.az_id);
         Ok(Step::Done)
+    }
+
+    /// HTTPS or SVCB records, some of which give `hints`: these become the addresses that A and
+    /// AAAA would give to this client.
+    fn put_hinted(
+        &mut self,
+        pool_id: PoolId,
+        set: RrSet<'s>,
+        hints: Families,
+        observer: &mut impl Observer<'s>,
+    ) -> Result<Step, Full> {
+        let Some(mut steered) = self.decide(pool_id) else { return Ok(Step::Done) };
+        let pool = steered.pool;
+        let is_by_client =
+            hints.v4 && pool.has_family(Family::V4) || hints.v6 && pool.has_family(Family::V6);
+        if is_by_client {
+            (self.kind, self.az) = (Kind::Steered, steered.az_id);
+            let v4 = steered.window(Family::V4).slot.filter(|_| hints.v4);
+            let v6 = steered.window(Family::V6).slot.filter(|_| hints.v6);
+            self.scope = self.scope.max(steered.scope(v4.or(v6)));
+        } else {
+            steered.calm();
+        }
+        observer.steered(&steered);
+        let ttl = set.ttl().min(steered.ttl);
+        let owner = self.name_at;
+        for rdata in set.rdatas() {
+            match Hinted::read(rdata, self.name.as_wire()) {
+                Some(service) => self.put_service(service, &steered, ttl)?,
+                None => {
+                    self.writer.put_record(Section::Answer, owner, self.qtype, ttl, rdata)?;
+                }
+            }
+        }
+        Ok(Step::Done)
+    }
+
+    /// One record with its hints replaced; a hint that would be empty is left out.
+    fn put_service(
+        &mut self,
+        service: Hinted<'_>,
+        steered: &Steered<'s>,
+        ttl: u32,
+    ) -> Result<(), Full> {
+        let none = (&[][..], &[][..]);
+        let (v4, v6) = steered.az.map_or(none, |az| (&*az.addresses_v4, &*az.addresses_v6));
+        let v4 = steered.window(Family::V4).cut(v4);
+        let v6 = steered.window(Family::V6).cut(v6);
+        let given = Families { v4: !v4.is_empty(), v6: !v6.is_empty() };
+        let (owner, rtype) = (self.name_at, self.qtype);
+        let at = self.writer.put_record(Section::Answer, owner, rtype, ttl, service.head)?;
+        for parameter in service.parameters() {
+            match parameter {
+                Parameter::Mandatory(value) => {
+                    self.put_parameter(at, MANDATORY, mandatory(value, given))?;
+                }
+                Parameter::Hint(Family::V4) => {
+                    let addresses = rotated(self.id, v4).map(Ipv4Addr::octets);
+                    self.put_parameter(at, IPV4HINT, addresses)?;
+                }
+                Parameter::Hint(Family::V6) => {
+                    let addresses = rotated(self.id, v6).map(Ipv6Addr::octets);
+                    self.put_parameter(at, IPV6HINT, addresses)?;
+                }
+                Parameter::Plain { key, value } => {
+                    let [high, low] = (value.len() as u16).to_be_bytes();
+                    let [key_high, key_low] = key.to_be_bytes();
+                    self.writer.extend_record(at, &[key_high, key_low, high, low])?;
+                    self.writer.extend_record(at, value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A parameter of the record whose data begins at `at`, unless it has no items.
+    fn put_parameter<const N: usize>(
+        &mut self,
+        at: usize,
+        key: u16,
+        items: impl Iterator<Item = [u8; N]> + Clone,
+    ) -> Result<(), Full> {
+        let len = items.clone().count() * N;
+        if len == 0 {
+            return Ok(());
+        }
+        let [high, low] = (len as u16).to_be_bytes();
+        let [key_high, key_low] = key.to_be_bytes();
+        self.writer.extend_record(at, &[key_high, key_low, high, low])?;
+        for item in items {
+            self.writer.extend_record(at, &item)?;
+        }
+        Ok(())
+    }
+
+    /// For which families the records of a set give hints.
+    fn hints(&self, set: RrSet<'_>) -> Families {
+        let services = set.rdatas().filter_map(|rdata| Hinted::read(rdata, self.name.as_wire()));
+        services.map(Hinted::hints).fold(Families::default(), |all, hints| Families {
+            v4: all.v4 || hints.v4,
+            v6: all.v6 || hints.v6,
+        })
     }
 
     /// Where the client is sent; `None`, and SERVFAIL, if the pool is not there.
