@@ -28,6 +28,7 @@ mod settings;
 mod shared;
 pub(crate) mod suggestion;
 mod topology;
+mod weights;
 
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! `[pool.NAME]`: the endpoints that serve one or more names, and how they are chosen.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -11,10 +11,8 @@ use super::cname::target_of;
 use super::key;
 use super::reader::{Faults, Placed, Table, Value, report_duplicates};
 use super::suggestion::{did_you_mean, list};
-use crate::route::weighted::most_orders;
-use crate::route::{
-    Address, AllDown, FamilyDown, MAX_WEIGHT, MAX_WINDOWS, MinUp, Preferences, ViewSpec,
-};
+use super::weights::weights;
+use crate::route::{Address, AllDown, FamilyDown, MAX_WINDOWS, MinUp, ViewSpec};
 use crate::span::Span;
 use crate::wire::Name;
 
@@ -137,40 +135,6 @@ impl PoolEntry {
         }
     }
 
-    /// That a key says nothing beside the policy, or weights make too many orders.
-    fn report_weights(&self, table: &Table<'_>, faults: &mut Faults) {
-        let (key, why) = match self.policy {
-            PolicyName::Weighted => ("order", "each slot orders azs by weight"),
-            PolicyName::Nearest | PolicyName::Failover => {
-                ("weights", "weights count under policy `weighted` alone")
-            }
-        };
-        if let Some(value) = table.get(key, faults) {
-            let fault = Code::MisplacedPoolKey.at(value.key_span, format!("{why}: no `{key}`"));
-            let fault = fault.label("says nothing here");
-            faults.push(fault.remedy("remove the key, or change the pool's `policy`"));
-        }
-        if self.policy == PolicyName::Weighted {
-            self.report_many_orders(faults);
-        }
-    }
-
-    fn report_many_orders(&self, faults: &mut Faults) {
-        let prefer = self.rules.iter().map(|rule| rule.prefer.iter().map(|az| &az.value).collect());
-        let mut ways: BTreeSet<Vec<_>> = prefer.collect();
-        ways.insert(vec![]);
-        let orders = most_orders(self.azs.len(), ways.iter().map(Vec::len));
-        if orders > Preferences::MAX {
-            let most = Preferences::MAX;
-            let message = format!("pool `{}` could order azs in {orders} ways", self.name);
-            let fault = Code::TooManyOrders.at(self.span, message).label(format!("over {most}"));
-            faults.push(fault.remedy(
-                "each list of preferred azs has 4096 orders behind it: let more rules prefer the \
-                 same azs, or make it several pools",
-            ));
-        }
-    }
-
     fn report_windows(&self, faults: &mut Faults) {
         let most = MAX_WINDOWS * self.max_answers.get();
         for (family, is_of) in [("IPv4", is_ipv4 as fn(&EndpointEntry) -> bool), ("IPv6", is_ipv6)]
@@ -279,16 +243,6 @@ fn ttls(table: &Table<'_>, faults: &mut Faults) -> (Duration, Duration) {
         faults.push(fault.remedy(remedy));
     }
     (ttl, min_ttl.min(ttl))
-}
-
-/// The weights that are given, each for an az.
-fn weights(table: &Table<'_>, faults: &mut Faults) -> Vec<(Placed<String>, u32)> {
-    let weight = |entry: Value<'_>, faults: &mut Faults| {
-        let az = Placed { value: entry.key.to_owned(), span: entry.key_span };
-        Some((az, entry.integer(0..=MAX_WEIGHT, faults)?))
-    };
-    let entries = table.entries("weights", &key::WEIGHTS_ENTRY, faults).into_iter();
-    entries.filter_map(|entry| weight(entry, faults)).collect()
 }
 
 fn max_answers(table: &Table<'_>, faults: &mut Faults) -> NonZeroUsize {

@@ -20,13 +20,16 @@ pub(super) fn by_slot(
     limit: usize,
     preferred: Interner,
 ) -> Option<Preferences> {
-    preferred.finish_by_slot(limit, |preferred, slot| {
-        let rest = spec.azs.iter().filter(|az| !preferred.contains(az));
-        let mut costs: Vec<_> = rest
-            .map(|&az| Cost::of(az, &azs[az].name, spec.weight(az).unwrap_or(0), slot))
-            .collect();
+    let in_slot = |slot| {
+        let cost = |&az| Cost::of(az, &azs[az].name, spec.weight(az).unwrap_or(0), slot);
+        let mut costs: Vec<_> = spec.azs.iter().map(cost).collect();
         costs.sort_unstable_by(Cost::order);
-        preferred.iter().copied().chain(costs.into_iter().map(|cost| cost.az)).collect()
+        costs.into_iter().map(|cost| cost.az).collect()
+    };
+    let orders: Vec<Vec<AzId>> = Slot::all().map(in_slot).collect();
+    preferred.finish_by_slot(limit, |preferred, slot| {
+        let rest = orders[slot.index()].iter().filter(|az| !preferred.contains(az));
+        preferred.iter().chain(rest).copied().collect()
     })
 }
 
