@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use meridian::geo::{Database, Places, Point};
+use meridian::geo::{Database, Places, Point, Salt, Slot};
 use meridian::id::IdVec;
 use meridian::route::compile::compile;
 use meridian::route::{Az, AzId, Policy, ViewSpec};
@@ -48,6 +48,32 @@ fn find_ipv6(bencher: Bencher<'_, '_>) {
         let block = [0x2001, 0x2400, 0x2600, 0x2800, 0x2a00, 0x2c00][random as usize % 6];
         let network = block << 48 | random >> 13;
         Ipv6Addr::from_bits(u128::from(network) << 64 | 1).into()
+    });
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn compile_weighted_view_of_20_azs(bencher: Bencher<'_, '_>) {
+    let ((azs, spec), places) = (fleet(), &*PLACES);
+    let spec = ViewSpec { policy: Policy::Weighted { weights: vec![1; azs.len()] }, ..spec };
+    bencher.bench_local(|| compile(black_box(&spec), &azs, places));
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1, counters = [ItemsCount::new(LOOKUPS)])]
+fn slot_of_ipv4(bencher: Bencher<'_, '_>) {
+    bench_slot(bencher, |random| Ipv4Addr::from_bits(random as u32).into());
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1, counters = [ItemsCount::new(LOOKUPS)])]
+fn slot_of_ipv6(bencher: Bencher<'_, '_>) {
+    bench_slot(bencher, |random| Ipv6Addr::from_bits(u128::from(random) << 64).into());
+}
+
+fn bench_slot(bencher: Bencher<'_, '_>, address: impl Fn(u64) -> IpAddr) {
+    let addresses: Vec<_> = random().map(address).take(LOOKUPS).collect();
+    bencher.bench_local(|| {
+        for &address in &addresses {
+            black_box(Slot::of(Salt::Weights, black_box(address)));
+        }
     });
 }
 

@@ -23,6 +23,7 @@ mod failover;
 mod listeners;
 mod log;
 mod overrides;
+mod pools;
 mod reload;
 mod start;
 mod stop;
