@@ -4,14 +4,47 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use nix::sys::signal::Signal;
+use nix::unistd::{Uid, User};
 use serde_json::{Value, json};
 
 use super::daemon::eventually;
-use super::fleet::{Fleet, POLICY, SYDNEY};
+use super::fleet::{Fleet, POLICY, SAOPAULO, SYDNEY};
 use super::host::{Ended, Host};
-use super::http::{Reply, send, tcp};
+use super::http::{Reply, control, send, tcp};
 
 const NEAR_SYDNEY: &str = "www.app.example A from 1.0.0.0/24";
+
+#[test]
+fn a_drained_az_gets_no_clients_until_it_is_cleared() {
+    let (_fleet, host) = fleet();
+    let daemon = host.start();
+    assert_eq!(daemon.ask(NEAR_SYDNEY), SYDNEY);
+    let told = drain(&host, "sydney", &[]).success();
+    assert!(told.starts_with("drain of sydney until 2"), "{told}");
+    assert!(told.contains(&format!(" by {}: deploy 42\n", own_name())), "{told}");
+    assert!(told.contains("\nsydney is out of app.example:web\n"), "{told}");
+    assert_eq!(daemon.ask(NEAR_SYDNEY), SAOPAULO);
+    let told = host.meridian(&["clear", "sydney"]).success();
+    assert!(told.starts_with("drain of sydney cleared\n"), "{told}");
+    assert!(told.contains("\nsydney is back in app.example:web\n"), "{told}");
+    assert_eq!(daemon.ask(NEAR_SYDNEY), SYDNEY);
+}
+
+#[test]
+fn what_was_confirmed_survives_kill_9() {
+    let (_fleet, host) = fleet();
+    let mut daemon = host.start();
+    drain(&host, "web/sydney", &[]).success();
+    daemon.signal(Signal::SIGKILL);
+    daemon.ended();
+    let daemon = host.start();
+    assert_eq!(daemon.ask(NEAR_SYDNEY), SAOPAULO);
+    let listed = host.meridian(&["overrides"]).success();
+    assert!(listed.starts_with("drain of web/sydney until 2"), "{listed}");
+    assert!(listed.ends_with(": deploy 42\n  app.example:web/sydney\n"), "{listed}");
+    let [given] = &audit(&host)[..] else { panic!("{:?}", audit(&host)) };
+    assert_eq!(given["what"], "given");
+}
 
 #[test]
 fn an_override_ends_by_itself() {
@@ -41,6 +74,23 @@ fn what_ended_while_nothing_ran_is_told_at_the_start() {
     daemon.wait("has come to its end");
     daemon.listening();
     assert_eq!(daemon.ask(NEAR_SYDNEY), SYDNEY);
+}
+
+#[test]
+fn the_last_eligible_az_is_refused_and_told_as_such() {
+    let (_fleet, host) = fleet();
+    let daemon = host.start();
+    drain(&host, "sydney", &[]).success();
+    drain(&host, "paris", &[]).success();
+    let shown = drain(&host, "saopaulo", &[]).failure(1);
+    let told = "meridian: no az would be left eligible: saopaulo is the last of app.example:web; \
+                --even-if-last does it even so\n";
+    assert_eq!(shown, told);
+    assert_eq!(daemon.ask(NEAR_SYDNEY), SAOPAULO);
+    let refused = audit(&host).pop().unwrap();
+    assert_eq!((&refused["what"], &refused["target"]), (&json!("refused"), &json!("saopaulo")));
+    assert!(refused["refusal"].as_str().unwrap().contains("is the last of app.example:web"));
+    drain(&host, "saopaulo", &["--even-if-last"]).success();
 }
 
 #[test]
@@ -137,6 +187,66 @@ fn damaged_overrides_are_told_and_put_aside_and_the_start_goes_on() {
 }
 
 #[test]
+fn status_and_metrics_show_what_is_forced_beside_what_is_measured() {
+    let (_fleet, host) = fleet();
+    let _daemon = host.start();
+    drain(&host, "sydney", &[]).success();
+    let shown = host.meridian(&["status"]).success();
+    assert!(shown.contains("\ndrain of sydney until 2"), "{shown}");
+    assert!(shown.contains(" (deploy 42); measured: eligible\n"), "{shown}");
+    let status = control(&host, "GET /v1/status").json();
+    assert_eq!(status["overrides"][0]["kind"], "drain");
+    let sydney = &status["health"]["pools"][0]["azs"][2];
+    assert_eq!((&sydney["state"], &sydney["eligible"]), (&json!("eligible"), &json!(false)));
+    let metrics = control(&host, "GET /metrics").body;
+    for sample in [
+        "meridian_overrides{kind=\"drain\"} 1.0\n",
+        "meridian_overrides{kind=\"force-down\"} 0.0\n",
+        "meridian_az_eligible{pool=\"app.example:web\",az=\"sydney\"} 0.0\n",
+        "meridian_az_eligible{pool=\"app.example:web\",az=\"paris\"} 1.0\n",
+    ] {
+        assert!(metrics.contains(sample), "{sample} is not in\n{metrics}");
+    }
+}
+
+#[test]
+fn a_deploy_waits_for_the_az_and_then_for_its_clients() {
+    let (mut fleet, host) = fleet();
+    let daemon = host.start();
+    drain(&host, "web/sydney", &[]).success();
+    fleet.sydney.kill();
+    wait(&host, "web/sydney=down");
+    fleet.sydney.restart();
+    wait(&host, "web/sydney=up");
+    assert_eq!(daemon.ask(NEAR_SYDNEY), SAOPAULO);
+    host.meridian(&["clear", "web/sydney"]).success();
+    wait(&host, "web/sydney=eligible");
+    assert_eq!(daemon.ask(NEAR_SYDNEY), SYDNEY);
+}
+
+// The API.
+
+#[test]
+fn the_api_gives_lists_and_clears_in_the_name_of_its_user() {
+    let (_fleet, host) = fleet();
+    let _daemon = host.start();
+    let order =
+        json!({ "kind": "force-down", "target": "web/paris", "for": "1h", "reason": "corrupt" });
+    let reply = post(&host, &order);
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let ordered = reply.json();
+    assert_eq!(ordered["override"]["by"], own_name());
+    assert_eq!(ordered["override"]["targets"], json!(["app.example:web/paris"]));
+    let change = json!({ "pool": "app.example:web", "az": "paris", "eligible": false });
+    assert_eq!(ordered["changes"], json!([change]));
+    let listed = control(&host, "GET /v1/overrides").json();
+    assert_eq!(listed["overrides"], json!([ordered["override"]]));
+    let reply = control(&host, "DELETE /v1/overrides?target=web/paris");
+    assert_eq!(reply.json()["changes"][0]["eligible"], true);
+    assert_eq!(control(&host, "GET /v1/overrides").json()["overrides"], json!([]));
+}
+
+#[test]
 fn who_gives_it_is_not_for_the_client_to_say() {
     let (_fleet, host) = fleet();
     let _daemon = host.start();
@@ -146,6 +256,26 @@ fn who_gives_it_is_not_for_the_client_to_say() {
     let reply = post(&host, &order);
     assert_eq!(reply.status, 400);
     assert!(reply.error().contains("unknown field `by`"), "{}", reply.error());
+}
+
+#[test]
+fn the_api_tells_why_it_refuses() {
+    let (_fleet, host) = fleet();
+    let _daemon = host.start();
+    let order = |target: &str, lasts: &str| json!({ "kind": "drain", "target": target, "for": lasts, "reason": "deploy" });
+    for (order, status) in [
+        (order("*", "1h"), 409),
+        (order("rome", "1h"), 400),
+        (order("paris", "1y"), 400),
+        (json!({ "kind": "drain", "target": "paris" }), 400),
+        (json!("drain"), 400),
+    ] {
+        let reply = post(&host, &order);
+        assert_eq!(reply.status, status, "{order}: {reply:?}");
+        assert!(!reply.error().is_empty());
+    }
+    assert_eq!(control(&host, "DELETE /v1/overrides?target=paris").status, 404);
+    assert_eq!(control(&host, "DELETE /v1/overrides").status, 400);
 }
 
 #[test]
@@ -172,6 +302,11 @@ fn drain(host: &Host, target: &str, more: &[&str]) -> Ended {
     host.meridian(&[&arguments, more].concat())
 }
 
+#[track_caller]
+fn wait(host: &Host, condition: &str) {
+    host.meridian(&["status", "--wait", condition, "--timeout", "30s"]).success();
+}
+
 fn post(host: &Host, order: &Value) -> Reply {
     send(host, "POST /v1/overrides", &order.to_string())
 }
@@ -184,4 +319,13 @@ fn audit(host: &Host) -> Vec<Value> {
 
 fn read(host: &Host, path: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(host.path(path)).unwrap()).unwrap()
+}
+
+/// What the server calls whoever runs these tests.
+fn own_name() -> String {
+    let uid = Uid::current();
+    match User::from_uid(uid).unwrap() {
+        Some(user) => format!("uid {uid} ({})", user.name),
+        None => format!("uid {uid}"),
+    }
 }
