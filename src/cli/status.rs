@@ -38,7 +38,7 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
     }
     for order in &status.overrides {
         let left = span(order.until.saturating_since(*now));
-        writeln!(out, "{}\n  {left} left, given {}", line(order), ago(*now, order.given_at))?;
+        writeln!(out, "{}\n  given {}, {left} left", line(order), ago(*now, order.given_at))?;
     }
     for pool in &status.health.pools {
         writeln!(out, "\npool {}", pool.name)?;
@@ -98,21 +98,23 @@ fn load(out: &mut String, load: &LoadStatus, now: Wall) -> std::fmt::Result {
 
 /// What counts, and what is measured beside it where an operator decided otherwise.
 fn az_state(az: &AzStatus, now: Wall) -> String {
-    match &az.overridden {
-        Some(order) => format!("{}; measured: {}", forced(order), measured(az, now)),
-        // An endpoint of it may be overridden.
-        None if az.eligible == (az.state == ShownAzState::Eligible) => measured(az, now),
-        None => {
-            let counts = if az.eligible { "eligible" } else { "not eligible" };
-            format!("{counts} by overrides; measured: {}", measured(az, now))
-        }
-    }
+    let forced = match &az.overridden {
+        Some(order) => forced(order),
+        None if az.eligible == (az.state == ShownAzState::Eligible) => return measured(az, now),
+        None if az.eligible => "eligible by overrides of its endpoints".into(),
+        None => "not eligible by overrides of its endpoints".into(),
+    };
+    let measured = match az.state {
+        ShownAzState::Eligible => "up".into(),
+        ShownAzState::Held { .. } => format!("up, {}", measured(az, now)),
+        ShownAzState::UnderMinUp | ShownAzState::Down | ShownAzState::Awaited => measured(az, now),
+    };
+    format!("{forced}; measured {measured}")
 }
 
 /// What an operator ordered.
-fn forced(order: &ShownOverride) -> String {
-    let ShownOverride { kind, reason, by, until, .. } = order;
-    format!("{} until {until} by {by} ({reason})", kind.participle())
+fn forced(ShownOverride { kind, reason, until, .. }: &ShownOverride) -> String {
+    format!("{} until {until} ({reason})", kind.participle())
 }
 
 fn measured(az: &AzStatus, now: Wall) -> String {
@@ -129,7 +131,7 @@ fn measured(az: &AzStatus, now: Wall) -> String {
 
 fn endpoint_state(endpoint: &EndpointStatus, now: Wall) -> String {
     match &endpoint.overridden {
-        Some(order) => format!("{}; measured: {}", forced(order), probed(endpoint, now)),
+        Some(order) => format!("{}; measured {}", forced(order), probed(endpoint, now)),
         None => probed(endpoint, now),
     }
 }

@@ -193,7 +193,7 @@ fn status_and_metrics_show_what_is_forced_beside_what_is_measured() {
     drain(&host, "sydney", &[]).success();
     let shown = host.meridian(&["status"]).success();
     assert!(shown.contains("\ndrain of sydney until 2"), "{shown}");
-    assert!(shown.contains(" (deploy 42); measured: eligible\n"), "{shown}");
+    assert!(shown.contains(" (deploy 42); measured up\n"), "{shown}");
     let status = control(&host, "GET /v1/status").json();
     assert_eq!(status["overrides"][0]["kind"], "drain");
     let sydney = &status["health"]["pools"][0]["azs"][2];
