@@ -31,7 +31,9 @@ impl Director {
         let up: Vec<Box<[bool]>> =
             positions.clone().map(|position| self.up((pool, position))).collect();
         let is_any_up = up.iter().any(|az| az.contains(&true));
-        let lost = if is_any_up { None } else { self.last_loss(pool) };
+        let was_any_up = std::mem::replace(&mut self.pools[pool].is_up, is_any_up);
+        let goes_down = was_any_up && !is_any_up;
+        let lost = if goes_down { self.last_loss(pool) } else { None };
         let mut differs = false;
         for (position, up) in positions.zip(up) {
             let index = (pool, position);

@@ -622,9 +622,9 @@ fn kind(order: &Option<ShownOverride>) -> Option<OverrideKind> {
 
 /// Whether an endpoint that may be given as a last resort is up by what is measured, or forced up.
 fn is_alive_when_drained(az: &AzStatus, hidden: &Hidden) -> bool {
-    let is_forced_up = |own| match (own, kind(&az.overridden)) {
-        (Some(ForceUp), None | Some(ForceUp)) | (None, Some(ForceUp)) => true,
-        _ => false,
+    let of_az = kind(&az.overridden);
+    let is_forced_up = |own: Option<OverrideKind>| {
+        [own, of_az].contains(&Some(ForceUp)) && ![own, of_az].contains(&Some(Drain))
     };
     az.endpoints.iter().zip(&hidden.measured).any(|(it, &is_up)| match kind(&it.overridden) {
         Some(ForceDown) => false,

@@ -151,8 +151,8 @@ impl Director {
     pub(super) fn overridden(&self, index: PoolAzIndex, said: Option<&Forced>) -> Reason {
         let say = self.forces.get(&index);
         let is_eligible = self.health(index).standing.is_eligible();
-        let decisive = if is_eligible { Forced::first_up } else { Forced::strongest_out };
-        let ended = if is_eligible { Forced::strongest_out } else { Forced::first_up };
+        let decisive = if is_eligible { Forced::latest_up } else { Forced::latest_out };
+        let ended = if is_eligible { Forced::latest_out } else { Forced::latest_up };
         let order = |force: Force| self.overrides.iter().nth(force.order);
         let kind = |force: Option<Force>| force.map(|force| force.kind);
         let (decided, decides) = (said.and_then(decisive), say.and_then(decisive));

@@ -27,6 +27,8 @@ pub(super) struct Watch {
 pub(super) struct PoolHealth {
     pub(super) families: Families,
     pub(super) azs: Vec<AzHealth>,
+    /// Whether any endpoint is up; kept only for pools that go by what was up last.
+    pub(super) is_up: bool,
 }
 
 /// An az of a pool.
@@ -71,7 +73,7 @@ pub(super) fn assess(
                 look(topology, watches, (pool, families, az), (state, &while_unknown), forced, now);
             AzHealth { state, standing, while_unknown, was_up }
         });
-        PoolHealth { families, azs: azs.collect() }
+        PoolHealth { families, azs: azs.collect(), is_up: false }
     });
     pools.collect()
 }

@@ -190,14 +190,16 @@ impl Forced {
         self.forces().any(|force| force.kind == OverrideKind::ForceUp)
     }
 
-    /// The strongest that keeps clients away, of the az before those of its endpoints.
-    pub(super) fn strongest_out(&self) -> Option<Force> {
-        self.forces().find(|force| force.kind != OverrideKind::ForceUp)
+    /// The latest that keeps clients away.
+    pub(super) fn latest_out(&self) -> Option<Force> {
+        let outs = self.forces().filter(|force| force.kind != OverrideKind::ForceUp);
+        outs.max_by_key(|force| force.order)
     }
 
-    /// The first that counts something as up, of the az before those of its endpoints.
-    pub(super) fn first_up(&self) -> Option<Force> {
-        self.forces().find(|force| force.kind == OverrideKind::ForceUp)
+    /// The latest that counts something as up.
+    pub(super) fn latest_up(&self) -> Option<Force> {
+        let ups = self.forces().filter(|force| force.kind == OverrideKind::ForceUp);
+        ups.max_by_key(|force| force.order)
     }
 
     fn forces(&self) -> impl Iterator<Item = Force> {

@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! check NAME [port N] [path P] [interval D] [timeout D] [fast_interval D] [rise N] [fall N]
-//! pool NAME [check NAME|none] [hold D] [ttl D] [min_ttl D] [min_up N|N%] [all_down open|closed]
-//!           [family_down drop|az]
+//! pool NAME [check NAME|none] [hold D] [ttl D] [min_ttl D] [min_up N|N%]
+//!           [all_down open|closed|last|fallback POOL] [family_down drop|az]
 //!   AZ ADDRESS…
 //! client NAME AZ…                     the azs in the order of this client's preference
 //! startup_wait D
@@ -22,6 +22,10 @@
 //!                                     it had saved
 //! at T reload                         the checks and pools below replace those of their names
 //!   check … | pool … | remove pool NAME
+//! at T drain|force-up|force-down TARGET for D because "REASON" [even-if-last]
+//! at T drain|force-up|force-down TARGET for D because "REASON" refused "PART"
+//! at T clear TARGET [refused "PART"]
+//! at T clock jumps +D|-D              the wall clock, not the monotonic one
 //! ```
 //!
 //! And what is expected:
@@ -29,6 +33,7 @@
 //! ```text
 //! at T ask CLIENT POOL A|AAAA -> ADDRESS…|nothing [ttl D]
 //! at T POOL/AZ is eligible|held|under-min-up|down|awaited
+//! at T POOL/AZ is drained|forced-up|forced-down measured eligible|held|…
 //! at T ADDRESS is up|down|unknown [because "PART"]
 //! at T sockets are open|closed
 //! by T POOL/AZ in|out [because "PART"]
@@ -45,7 +50,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use meridian::health::{Cause, Thresholds};
-use meridian::route::{AllDown, FamilyDown, MinUp};
+use meridian::route::{FamilyDown, MinUp, OverrideKind};
 
 use crate::words::Words;
 
@@ -81,9 +86,18 @@ pub(crate) struct StoryPool {
     pub(crate) ttl: Duration,
     pub(crate) min_ttl: Duration,
     pub(crate) min_up: MinUp,
-    pub(crate) all_down: AllDown,
+    pub(crate) all_down: StoryAllDown,
     pub(crate) family_down: FamilyDown,
     pub(crate) azs: BTreeMap<String, Vec<IpAddr>>,
+}
+
+/// What a pool without anything up gives; a fallback by its name.
+#[derive(Clone, Debug)]
+pub(crate) enum StoryAllDown {
+    Open,
+    Closed,
+    Last,
+    Fallback(String),
 }
 
 #[derive(Clone, Debug)]
@@ -91,6 +105,45 @@ pub(crate) enum Action {
     Behave(IpAddr, Behaviour),
     Restart(Duration),
     Reload(Reload),
+    Order(Order),
+    Clear(Clear),
+    Jump(Jump),
+}
+
+/// An operator gives an override.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) line: usize,
+    pub(crate) kind: OverrideKind,
+    pub(crate) target: String,
+    pub(crate) lasts: Duration,
+    pub(crate) reason: String,
+    pub(crate) answer: OperatorAnswer,
+}
+
+/// An operator ends one.
+#[derive(Clone, Debug)]
+pub(crate) struct Clear {
+    pub(crate) line: usize,
+    pub(crate) target: String,
+    pub(crate) answer: OperatorAnswer,
+}
+
+/// What an operator is to be told.
+#[derive(Clone, Debug)]
+pub(crate) enum OperatorAnswer {
+    Done,
+    /// Done without asking whether it takes the last az.
+    EvenIfLast,
+    /// Refused, with these words among others.
+    Refused(String),
+}
+
+/// How the wall clock is set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Jump {
+    Forward(Duration),
+    Back(Duration),
 }
 
 /// What a reload changes.
@@ -129,6 +182,8 @@ pub(crate) enum Expected {
     Az {
         pool: String,
         az: String,
+        /// In an operator's words; `None`: it is under no override.
+        overridden: Option<String>,
         state: String,
     },
     Endpoint {
@@ -295,6 +350,22 @@ impl Story {
                 self.actions.push((at, Action::Reload(Reload::default())));
                 return Ok(Place::Reload);
             }
+            "drain" | "force-up" | "force-down" => {
+                let order = order(line, subject, words)?;
+                self.actions.push((at, Action::Order(order)));
+                return Ok(Place::Top);
+            }
+            "clear" => {
+                let target = words.next()?.to_owned();
+                let answer = operator_answer(words)?;
+                self.actions.push((at, Action::Clear(Clear { line, target, answer })));
+                return Ok(Place::Top);
+            }
+            "clock" => {
+                words.expect("jumps")?;
+                self.actions.push((at, Action::Jump(words.jump()?)));
+                return Ok(Place::Top);
+            }
             "ask" => answer(words)?,
             "sockets" => {
                 words.expect("are")?;
@@ -313,9 +384,15 @@ impl Story {
                 }
                 (Err(_), Some((pool, az))) => {
                     words.expect("is")?;
+                    let orders = ["drained", "forced-up", "forced-down"];
+                    let overridden = orders.into_iter().find(|order| words.take(order));
+                    if overridden.is_some() {
+                        words.expect("measured")?;
+                    }
                     let states = ["eligible", "held", "under-min-up", "down", "awaited"];
                     let state = words.one_of(&states.map(|state| (state, state.to_owned())))?;
-                    Expected::Az { pool: pool.to_owned(), az: az.to_owned(), state }
+                    let overridden = overridden.map(str::to_owned);
+                    Expected::Az { pool: pool.to_owned(), az: az.to_owned(), overridden, state }
                 }
                 (Err(_), None) => return Err(format!("{subject:?} is not understood")),
             },
@@ -414,6 +491,27 @@ fn answer(words: &mut Words) -> Result<Expected, String> {
     Ok(Expected::Answer { ask: Ask { client, pool, is_v4 }, given, ttl })
 }
 
+fn order(line: usize, kind: &str, words: &mut Words) -> Result<Order, String> {
+    let kind = match kind {
+        "drain" => OverrideKind::Drain,
+        "force-up" => OverrideKind::ForceUp,
+        _ => OverrideKind::ForceDown,
+    };
+    let target = words.next()?.to_owned();
+    words.expect("for")?;
+    let lasts = words.duration()?;
+    let reason = words.because()?.ok_or("an override needs a reason")?;
+    Ok(Order { line, kind, target, lasts, reason, answer: operator_answer(words)? })
+}
+
+fn operator_answer(words: &mut Words) -> Result<OperatorAnswer, String> {
+    if words.take("refused") {
+        return Ok(OperatorAnswer::Refused(words.quoted()?));
+    }
+    let is_even_if_last = words.take("even-if-last");
+    Ok(if is_even_if_last { OperatorAnswer::EvenIfLast } else { OperatorAnswer::Done })
+}
+
 fn behaviour(words: &mut Words) -> Result<Behaviour, String> {
     Ok(match words.next()? {
         "up" => Behaviour::Up,
@@ -463,7 +561,7 @@ fn pool(words: &mut Words) -> Result<StoryPool, String> {
         ttl: Duration::from_secs(30),
         min_ttl: Duration::from_secs(5),
         min_up: MinUp::Count(1),
-        all_down: AllDown::Open,
+        all_down: StoryAllDown::Open,
         family_down: FamilyDown::Drop,
         azs: BTreeMap::new(),
     };
@@ -484,8 +582,13 @@ fn pool(words: &mut Words) -> Result<StoryPool, String> {
                 words.next()?;
             }
             "all_down" => {
-                let ways = [("open", AllDown::Open), ("closed", AllDown::Closed)];
-                pool.all_down = words.one_of(&ways)?;
+                pool.all_down = match words.next()? {
+                    "open" => StoryAllDown::Open,
+                    "closed" => StoryAllDown::Closed,
+                    "last" => StoryAllDown::Last,
+                    "fallback" => StoryAllDown::Fallback(words.next()?.to_owned()),
+                    word => return Err(format!("{word:?} is no way to be down")),
+                };
             }
             "family_down" => {
                 let ways = [("drop", FamilyDown::Drop), ("az", FamilyDown::Az)];
@@ -508,6 +611,10 @@ mod tests {
             ("pool web colour red", "line 1: \"colour\" is no key of a pool: pool web colour red"),
             ("\n  mumbai 10.0.0.1", "line 2: belongs to nothing: mumbai 10.0.0.1"),
             ("at 3 restart", "line 1: \"3\" is no duration: at 3 restart"),
+            (
+                "at 3s drain mumbai for 2h",
+                "line 1: an override needs a reason: at 3s drain mumbai for 2h",
+            ),
             ("at 3s restart now", "line 1: \"now\" is too much: at 3s restart now"),
             ("by 3s web/mumbai out because \"x", "line 1: a quote is not closed"),
         ] {

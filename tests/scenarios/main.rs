@@ -41,12 +41,22 @@ stories! {
     added_check
     added_endpoint
     all_down_closed
+    all_down_fallback
+    all_down_last
+    all_down_last_unknown
     all_down_open
     changed_check
     changed_hold
     clean_loss
     could_not_probe
+    drain
+    drain_measured
+    drain_short_ttl
+    drained_endpoint
+    drained_last
     flapping
+    force_down
+    force_up
     held_beats_dead
     held_beats_half_dead
     hold_over_restart
@@ -55,6 +65,12 @@ stories! {
     lost_ipv6
     new_pool
     one_family
+    override_again
+    override_clock
+    override_last_az
+    override_precedence
+    override_restart
+    override_targets
     partial_loss
     restart
     restart_disputed

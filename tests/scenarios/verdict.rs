@@ -5,14 +5,16 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use meridian::route::status::{ShownAzState, Status};
-use meridian::route::{Eligibility, Pool, PoolRoutes, RoutingTable, Topology};
+use meridian::route::{
+    AllDown, Eligibility, OverrideKind, Pool, PoolId, PoolRoutes, RoutingTable, Topology,
+};
 
 use crate::language::{Ask, Expectation, Expected, Story};
 use crate::world::{Record, Served, preference};
 
 /// The lines that did not come true, and the transitions that no line expects.
 pub(crate) fn faults(story: &Story, phase: Duration, record: &Record) -> Vec<String> {
-    let mut faults = Vec::new();
+    let mut faults = record.misunderstandings.clone();
     let mut unexpected: BTreeSet<usize> = (0..record.transitions.len()).collect();
     for expectation in &story.expectations {
         let Expectation { line, from, to, what } = expectation.clone();
@@ -65,9 +67,13 @@ fn check(
             let count = times.count();
             if count <= *at_most { Ok(()) } else { Err(format!("there were {count}")) }
         }
-        Expected::Az { pool, az, state } => {
+        Expected::Az { pool, az, overridden, state } => {
             let found = az_state(status(), pool, az);
-            if found == state { Ok(()) } else { Err(format!("it is {found}")) }
+            let expected = match overridden {
+                Some(order) => format!("{order} measured {state}"),
+                None => state.clone(),
+            };
+            if found == expected { Ok(()) } else { Err(format!("it is {found}")) }
         }
         Expected::Endpoint { address, state, because } => {
             endpoint(status(), *address, state, because.as_deref())
@@ -121,8 +127,19 @@ fn find<'a>(
 
 fn answer(story: &Story, ask: &Ask, (topology, table): &Served) -> (Vec<IpAddr>, Duration) {
     let (pool, routes) = find(topology, table, &ask.pool);
-    let choice = routes.choice(preference(story, &ask.client));
-    let ttl = if choice.short_ttl { pool.min_ttl } else { pool.ttl };
+    let preference = preference(story, &ask.client);
+    let decide = |pool: &Pool, routes: &PoolRoutes| {
+        let choice = routes.choice(preference);
+        (choice, if choice.short_ttl { pool.min_ttl } else { pool.ttl })
+    };
+    let (mut choice, mut ttl) = decide(pool, routes);
+    let mut routes = routes;
+    if let (None, AllDown::Fallback(id)) = (choice.az, pool.all_down) {
+        let fallback: PoolId = id;
+        routes = &table.pools[fallback];
+        let decided = decide(&topology.pools[fallback], routes);
+        (choice, ttl) = (decided.0, decided.1.min(ttl));
+    }
     let addresses = choice.az.map_or(Vec::new(), |az| {
         let route = &routes.azs[usize::from(az)];
         if ask.is_v4 {
@@ -138,17 +155,24 @@ fn same(found: &[IpAddr], told: &[IpAddr]) -> bool {
     found.iter().collect::<BTreeSet<_>>() == told.iter().collect::<BTreeSet<_>>()
 }
 
-fn az_state(status: &Status, pool: &str, az: &str) -> &'static str {
+fn az_state(status: &Status, pool: &str, az: &str) -> String {
     let pools = status.pools.iter().filter(|known| known.name == pool);
     let mut azs = pools.flat_map(|pool| &pool.azs).filter(|known| known.name == az);
-    match azs.next().map(|az| az.state) {
-        None => "unheard of",
-        Some(ShownAzState::Eligible) => "eligible",
-        Some(ShownAzState::Held { .. }) => "held",
-        Some(ShownAzState::UnderMinUp) => "under-min-up",
-        Some(ShownAzState::Down) => "down",
-        Some(ShownAzState::Awaited) => "awaited",
-    }
+    let Some(az) = azs.next() else { return "unheard of".into() };
+    let order = match az.overridden.as_ref().map(|order| order.kind) {
+        None => "",
+        Some(OverrideKind::Drain) => "drained measured ",
+        Some(OverrideKind::ForceUp) => "forced-up measured ",
+        Some(OverrideKind::ForceDown) => "forced-down measured ",
+    };
+    let state = match az.state {
+        ShownAzState::Eligible => "eligible",
+        ShownAzState::Held { .. } => "held",
+        ShownAzState::UnderMinUp => "under-min-up",
+        ShownAzState::Down => "down",
+        ShownAzState::Awaited => "awaited",
+    };
+    format!("{order}{state}")
 }
 
 fn endpoint(

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::language::Jump;
+
 /// The words of a line; a text in quotes is one word.
 pub(crate) struct Words<'a> {
     words: Vec<&'a str>,
@@ -68,32 +70,49 @@ impl<'a> Words<'a> {
         if !self.take("because") {
             return Ok(None);
         }
+        self.quoted().map(Some)
+    }
+
+    pub(crate) fn quoted(&mut self) -> Result<String, String> {
         let word = self.next()?;
         let text = word.strip_prefix('"').and_then(|word| word.strip_suffix('"'));
-        Ok(Some(text.ok_or("a reason stands in quotes")?.to_owned()))
+        Ok(text.ok_or("a reason stands in quotes")?.to_owned())
+    }
+
+    pub(crate) fn jump(&mut self) -> Result<Jump, String> {
+        let word = self.next()?;
+        let by = |text| duration(text).ok_or(format!("{word:?} is no duration"));
+        match (word.strip_prefix('+'), word.strip_prefix('-')) {
+            (Some(forward), _) => by(forward).map(Jump::Forward),
+            (_, Some(back)) => by(back).map(Jump::Back),
+            (None, None) => Err("a clock jumps + or -".into()),
+        }
     }
 
     pub(crate) fn duration(&mut self) -> Result<Duration, String> {
         let word = self.next()?;
-        let error = || format!("{word:?} is no duration");
-        let mut rest = word;
-        let mut seconds = 0.0;
-        while !rest.is_empty() {
-            let unit_at = rest.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(error)?;
-            let number: f64 = rest[..unit_at].parse().map_err(|_| error())?;
-            let next = rest[unit_at..].trim_start_matches(|c: char| c.is_ascii_alphabetic());
-            let end = rest.len() - next.len();
-            seconds += number
-                * match &rest[unit_at..end] {
-                    "ms" => 0.001,
-                    "s" => 1.0,
-                    "m" => 60.0,
-                    "h" => 3600.0,
-                    _ => return Err(error()),
-                };
-            rest = next;
-        }
-        let micros = (seconds * 1e6).round();
-        Ok(Duration::from_micros(micros as u64))
+        duration(word).ok_or_else(|| format!("{word:?} is no duration"))
     }
+}
+
+fn duration(word: &str) -> Option<Duration> {
+    let mut rest = word;
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let unit_at = rest.find(|c: char| c.is_ascii_alphabetic())?;
+        let number: f64 = rest[..unit_at].parse().ok()?;
+        let next = rest[unit_at..].trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        let end = rest.len() - next.len();
+        seconds += number
+            * match &rest[unit_at..end] {
+                "ms" => 0.001,
+                "s" => 1.0,
+                "m" => 60.0,
+                "h" => 3600.0,
+                _ => return None,
+            };
+        rest = next;
+    }
+    let micros = (seconds * 1e6).round();
+    Some(Duration::from_micros(micros as u64))
 }

@@ -10,14 +10,17 @@ use std::time::Duration;
 use meridian::geo::PreferenceId;
 use meridian::health::check::{Check, CheckKind};
 use meridian::health::{Cause, MonitorId, MonitorSpec, Outcome, Verdict};
+use meridian::id::Id;
 use meridian::route::status::Status;
 use meridian::route::{
-    Az, Director, Effects, Endpoint, Event, Overrides, Policy, Pool, PoolAz, Preferences, Routing,
-    RoutingTable, Saved, Topology, Transition, ViewSpec,
+    AllDown, Az, Director, Effects, Endpoint, Event, Override, Overrides, Policy, Pool, PoolAz,
+    Preferences, Routing, RoutingTable, Saved, Topology, Transition, ViewSpec,
 };
 use meridian::time::{Monotonic, Now, Wall};
 
-use crate::language::{Action, Behaviour, Setting, Story, StoryPool};
+use crate::language::{
+    Action, Behaviour, Clear, Jump, OperatorAnswer, Order, Setting, Story, StoryAllDown, StoryPool,
+};
 
 /// What happened.
 #[derive(Default)]
@@ -29,6 +32,8 @@ pub(crate) struct Record {
     pub(crate) transitions: Vec<(Duration, Transition)>,
     /// What the director said at the times of the story's expectations.
     pub(crate) statuses: BTreeMap<Duration, Status>,
+    /// What operators should have been told and were not.
+    pub(crate) misunderstandings: Vec<String>,
 }
 
 /// A table and the topology that its ids are of.
@@ -45,6 +50,8 @@ pub(crate) fn run(story: &Story, phase: Duration) -> Record {
         seed,
         process: None,
         disk: Saved::default(),
+        overrides: Overrides::default(),
+        wall_ahead: 0,
         record: Record::default(),
     };
     let mut stops: Vec<(Duration, Option<&Action>)> =
@@ -82,6 +89,10 @@ struct World<'a> {
     seed: u64,
     process: Option<Process>,
     disk: Saved,
+    /// As they were written down.
+    overrides: Overrides,
+    /// By how many seconds the wall clock was set forward.
+    wall_ahead: i64,
     record: Record,
 }
 
@@ -124,6 +135,14 @@ impl World<'_> {
                 self.seed += 1;
                 self.start();
             }
+            Action::Order(order) => self.order(order),
+            Action::Clear(clear) => self.clear(clear),
+            Action::Jump(jump) => {
+                self.wall_ahead += match jump {
+                    Jump::Forward(by) => by.as_secs() as i64,
+                    Jump::Back(by) => -(by.as_secs() as i64),
+                };
+            }
             Action::Reload(reload) => {
                 let Setting { checks, pools } = reload.setting.clone();
                 self.setting.checks.extend(checks);
@@ -139,13 +158,68 @@ impl World<'_> {
         }
     }
 
+    /// What the shell does for an operator.
+    fn order(&mut self, told: &Order) {
+        let now = self.now();
+        let director = &self.process.as_ref().unwrap().director;
+        let judged = director.expand(&told.target).map_err(|error| error.to_string());
+        let judged = judged.and_then(|targets| {
+            let order = Override {
+                kind: told.kind,
+                given: told.target.clone(),
+                targets,
+                reason: told.reason.clone(),
+                by: "uid 0".into(),
+                given_at: now.wall,
+                until: Wall::from_epoch(now.wall.since_epoch() + told.lasts),
+            };
+            match told.answer {
+                OperatorAnswer::EvenIfLast => Ok(order),
+                OperatorAnswer::Done | OperatorAnswer::Refused(_) => {
+                    let judged = director.consider(&order, now);
+                    judged.map(|()| order).map_err(|refusal| refusal.to_string())
+                }
+            }
+        });
+        if let Some(order) = self.answer(told.line, judged, &told.answer) {
+            self.apply(Event::Override(order));
+        }
+    }
+
+    fn clear(&mut self, told: &Clear) {
+        let director = &self.process.as_ref().unwrap().director;
+        let found = director.override_of(&told.target);
+        let found = found.map(|order| order.targets.clone()).map_err(|none| none.to_string());
+        if let Some(targets) = self.answer(told.line, found, &told.answer) {
+            self.apply(Event::Clear(targets));
+        }
+    }
+
+    /// Notes what an operator is told, where that is not what was to be.
+    fn answer<T>(
+        &mut self,
+        line: usize,
+        judged: Result<T, String>,
+        expected: &OperatorAnswer,
+    ) -> Option<T> {
+        let fault = match (&judged, expected) {
+            (Ok(_), OperatorAnswer::Done | OperatorAnswer::EvenIfLast) => None,
+            (Err(error), OperatorAnswer::Refused(part)) if error.contains(part) => None,
+            (Ok(_), OperatorAnswer::Refused(_)) => Some("it was not refused".to_owned()),
+            (Err(error), _) => Some(format!("refused: {error}")),
+        };
+        let faults = fault.map(|fault| format!("line {line}: {fault}"));
+        self.record.misunderstandings.extend(faults);
+        judged.ok()
+    }
+
     fn start(&mut self) {
         let routing = routing(self.story, &self.setting);
-        let now = Now { mono: Monotonic::START, wall: wall(self.time) };
+        let now = Now { mono: Monotonic::START, wall: self.wall() };
         let (director, effects) = Director::start(
             routing.clone(),
             &self.disk,
-            Overrides::default(),
+            self.overrides.clone(),
             self.seed,
             self.story.startup_wait,
             now,
@@ -235,6 +309,9 @@ impl World<'_> {
         if effects.save {
             self.disk = process.director.saved(now);
         }
+        if !effects.overrides.is_empty() {
+            self.overrides = process.director.overrides().clone();
+        }
         if effects.routes.is_some() {
             self.record.publications.push(self.time);
         }
@@ -253,7 +330,13 @@ impl World<'_> {
 
     fn now(&self) -> Now {
         let began = self.process.as_ref().unwrap().began;
-        Now { mono: Monotonic::from_start(self.time - began), wall: wall(self.time) }
+        Now { mono: Monotonic::from_start(self.time - began), wall: self.wall() }
+    }
+
+    fn wall(&self) -> Wall {
+        let ahead = Duration::from_secs(self.wall_ahead.unsigned_abs());
+        let straight = Duration::from_secs(1_700_000_000) + self.time;
+        Wall::from_epoch(if self.wall_ahead < 0 { straight - ahead } else { straight + ahead })
     }
 }
 
@@ -276,10 +359,6 @@ impl Process {
 const UP: Duration = Duration::from_millis(10);
 /// How long one of an endpoint that refuses takes.
 const REFUSED: Duration = Duration::from_millis(1);
-
-fn wall(time: Duration) -> Wall {
-    Wall::from_epoch(Duration::from_secs(1_700_000_000) + time)
-}
 
 /// What a load of the setting's files would give.
 fn routing(story: &Story, setting: &Setting) -> Routing {
@@ -327,7 +406,15 @@ fn compile(name: &str, pool: &StoryPool, setting: &Setting, topology: &mut Topol
         azs,
         ttl: pool.ttl,
         min_ttl: pool.min_ttl,
-        all_down: pool.all_down,
+        all_down: match &pool.all_down {
+            StoryAllDown::Open => AllDown::Open,
+            StoryAllDown::Closed => AllDown::Closed,
+            StoryAllDown::Last => AllDown::Last,
+            StoryAllDown::Fallback(name) => {
+                let position = setting.pools.keys().position(|known| known == name);
+                AllDown::Fallback(Id::from_index(position.expect("a fallback is a pool")))
+            }
+        },
         hold: pool.hold,
         min_up: pool.min_up,
         family_down: pool.family_down,
