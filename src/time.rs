@@ -62,6 +62,11 @@ impl Wall {
     pub fn saturating_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// The whole second that it is in, which is as much as people want to read.
+    pub const fn to_second(self) -> Self {
+        Self(Duration::from_secs(self.0.as_secs()))
+    }
 }
 
 /// As in `2026-11-24T07:34:09.25Z`.

@@ -10,7 +10,9 @@ use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use serde::{Deserialize, Serialize};
 
 use crate::geo::{Place, PointSource, Slot};
-use crate::route::{self, AzState, ClientSet, Family, Match, Policy, ViewSpec};
+use crate::route::{
+    self, AllDown, AzState, ClientSet, Family, Match, Policy, ShownOverride, ViewSpec,
+};
 use crate::wire::edns::OPTION_CLIENT_SUBNET;
 use crate::wire::{CLASS_IN, Name, NameError, RecordType};
 
@@ -56,7 +58,7 @@ pub struct Explanation {
     pub rcode: String,
     /// How the az was chosen, where the name is steered.
     pub steering: Option<Steering>,
-    /// Where CNAME pools led from one pool to the next: those before, first to last.
+    /// Where one pool led to another, those before, first to last.
     pub earlier: Vec<Steering>,
     /// The records of the answer section.
     pub answer: Vec<String>,
@@ -85,8 +87,10 @@ pub struct Steering {
     pub azs: Vec<ExplainedAz>,
     /// Of the asked types of addresses, those of which the az has more than an answer holds.
     pub windows: Vec<ExplainedWindow>,
-    /// Which tier of azs answered: 1 eligible, 2 alive, 3 what `all_down` says.
+    /// Which tier of azs answered: 1 eligible, 2 alive, 3 what `all_down` says, 4 drained.
     pub tier: u8,
+    /// What the pool does when nothing of it is up.
+    pub all_down: String,
     /// The TTL of the answer, in seconds.
     pub ttl: u32,
     /// Whether that is `min_ttl`, since something is moving.
@@ -152,9 +156,12 @@ pub struct ExplainedAz {
     pub bias: f64,
     /// Its weight under policy `weighted`.
     pub weight: Option<u32>,
-    /// Its state in the pool.
+    /// What is measured of it in the pool.
     pub state: String,
-    /// Why it is in that state, where that is known.
+    /// The strongest override of it, here or in every pool.
+    #[serde(rename = "override")]
+    pub overridden: Option<ShownOverride>,
+    /// Why it is in that state and what is ordered of its endpoints, where that is known.
     pub cause: Option<String>,
     /// What came of it.
     pub verdict: Verdict,
@@ -249,7 +256,7 @@ struct Recorder<'s> {
 
 impl<'s> Observer<'s> for Recorder<'s> {
     fn steered(&mut self, steered: &Steered<'s>) {
-        self.steered.push(*steered);
+        self.steered.extend(steered.before().into_iter().chain([*steered]));
     }
 }
 
@@ -280,6 +287,13 @@ fn steering(
         azs: explained_azs(snapshot, steered, place, health),
         windows: windows(steered, rtype),
         tier: steered.choice.tier as u8,
+        all_down: match pool.all_down {
+            AllDown::Open => "open",
+            AllDown::Closed => "closed",
+            AllDown::Fallback(_) => "fallback",
+            AllDown::Last => "last",
+        }
+        .into(),
         ttl: steered.ttl,
         ttl_is_short: steered.choice.short_ttl,
     }
@@ -382,6 +396,7 @@ fn explained_azs(
             bias: az.bias,
             weight: topology.views[pool.view].weight(az_id),
             state: state(routes.azs[position].state).into(),
+            overridden: az_health.and_then(|az| az.overridden.clone()),
             cause: az_health.and_then(cause),
             verdict,
         })
@@ -399,15 +414,18 @@ fn state(state: AzState) -> &'static str {
     }
 }
 
-/// The causes of the endpoints that are not up, each once.
+/// The causes of the endpoints that are not up, each once, and the overrides of endpoints.
 fn cause(az: &route::AzStatus) -> Option<String> {
-    let mut causes: Vec<&str> = az
+    let free = az.endpoints.iter().filter(|it| it.overridden.is_none() && !it.counts_as_up);
+    let failures =
+        free.filter_map(|it| Some(it.monitor.as_ref()?.last_failure.as_ref()?.cause.clone()));
+    let orders = az
         .endpoints
         .iter()
-        .filter(|endpoint| !endpoint.counts_as_up)
-        .filter_map(|endpoint| Some(&*endpoint.monitor.as_ref()?.last_failure.as_ref()?.cause))
-        .collect();
+        .filter_map(|it| it.overridden.as_ref().map(|order| format!("{} {order}", it.address)));
+    let mut causes: Vec<String> = failures.collect();
     causes.sort_unstable();
     causes.dedup();
+    causes.extend(orders);
     (!causes.is_empty()).then(|| causes.join("; "))
 }

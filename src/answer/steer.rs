@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::geo::{Located, PreferenceId, Salt, Slot, View, holds_routable, is_routable};
-use crate::route::{AzId, AzRoute, Choice, Family, Pool, PoolId};
+use crate::route::{AllDown, AzId, AzRoute, Choice, Family, Pool, PoolId};
 use crate::wire::ClientSubnet;
 
 use super::snapshot::Snapshot;
@@ -74,10 +74,23 @@ pub(super) struct Steered<'s> {
     pub(super) az_id: Option<AzId>,
     /// The TTL of what is answered, in seconds.
     pub(super) ttl: u32,
+    /// The pool that was asked for, where this is its fallback.
+    pub(super) asked: Option<Asked<'s>>,
+}
+
+/// The decision of a pool that leaves the answer to its fallback.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'s> {
+    pool_id: PoolId,
+    pool: &'s Pool,
+    located: Located,
+    preference: PreferenceId,
+    slot: Option<Slot>,
+    choice: Choice,
 }
 
 impl<'s> Steered<'s> {
-    /// Decides.
+    /// Decides: for the pool or, where nothing of it may be given, for its fallback.
     pub(super) fn decide(
         snapshot: &'s Snapshot,
         pool_id: PoolId,
@@ -85,10 +98,18 @@ impl<'s> Steered<'s> {
         subnet: Option<ClientSubnet<'_>>,
     ) -> Option<Self> {
         let pool = snapshot.routing.topology.pools.get(pool_id)?;
-        let routes = snapshot.routes.pools.get(pool_id)?;
         let view = snapshot.views.get(pool.view)?;
-        let client = Client::of(peer, subnet, pool, view);
-        let located = view.find(client.address);
+        let decided = Self::in_pool(snapshot, pool_id, Client::of(peer, subnet, pool, view))?;
+        match (decided.choice.az, pool.all_down) {
+            (None, AllDown::Fallback(fallback)) => decided.fall_back(snapshot, fallback),
+            (None, AllDown::Open | AllDown::Closed | AllDown::Last) | (Some(_), _) => Some(decided),
+        }
+    }
+
+    fn in_pool(snapshot: &'s Snapshot, pool_id: PoolId, client: Client) -> Option<Self> {
+        let pool = snapshot.routing.topology.pools.get(pool_id)?;
+        let routes = snapshot.routes.pools.get(pool_id)?;
+        let located = snapshot.views.get(pool.view)?.find(client.address);
         let preferences = snapshot.routing.preferences.get(pool.view)?;
         let slot = || Slot::of(Salt::Weights, client.address);
         let (preference, slot) = preferences.in_slot(located.preference, slot);
@@ -106,13 +127,48 @@ impl<'s> Steered<'s> {
             az: az.and_then(|index| routes.azs.get(index)),
             az_id: az.and_then(|index| Some(pool.azs.get(index)?.az)),
             ttl: whole_seconds(ttl),
+            asked: None,
+        })
+    }
+
+    /// What the fallback decides for the same client. The answer holds for no more clients than
+    /// both decisions, and for no longer than this pool's `min_ttl`.
+    fn fall_back(self, snapshot: &'s Snapshot, fallback: PoolId) -> Option<Self> {
+        let decided = Self::in_pool(snapshot, fallback, self.client)?;
+        let Self { pool_id, pool, located, preference, slot, choice, ttl, .. } = self;
+        let scope = decided.located.scope.max(located.scope);
+        Some(Self {
+            located: Located { scope, ..decided.located },
+            ttl: decided.ttl.min(ttl),
+            asked: Some(Asked { pool_id, pool, located, preference, slot, choice }),
+            ..decided
+        })
+    }
+
+    /// The decision before this one, where this is a fallback's.
+    pub(super) fn before(&self) -> Option<Self> {
+        let Asked { pool_id, pool, located, preference, slot, choice } = self.asked?;
+        let ttl = whole_seconds(pool.min_ttl);
+        Some(Self {
+            pool_id,
+            pool,
+            located,
+            preference,
+            slot,
+            choice,
+            az: None,
+            az_id: None,
+            ttl,
+            asked: None,
+            ..*self
         })
     }
 
     /// Takes the TTL of a calm pool, whatever moves.
     pub(super) fn calm(&mut self) {
+        let pool = self.asked.map_or(self.pool, |asked| asked.pool);
         self.choice.short_ttl = false;
-        self.ttl = whole_seconds(self.pool.ttl);
+        self.ttl = whole_seconds(pool.ttl);
     }
 
     /// Which of the chosen az's addresses of a family the client is given.

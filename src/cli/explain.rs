@@ -101,7 +101,9 @@ fn text(explanation: &Explanation) -> String {
 }
 
 fn steered(line: &mut impl FnMut(&str, &str), steering: &Steering) {
-    let Steering { pool, policy, decided_by, place, rule, slot, azs, tier, windows, .. } = steering;
+    let Steering {
+        pool, policy, decided_by, place, rule, slot, azs, tier, all_down, windows, ..
+    } = steering;
     line("client", decided_by);
     line("place", &placed(place));
     line("pool", &format!("{pool}, policy {policy}"));
@@ -118,7 +120,12 @@ fn steered(line: &mut impl FnMut(&str, &str), steering: &Steering) {
     match tier {
         1 => {}
         2 => line("tier", "2: no az is eligible; the first with an endpoint up answers"),
-        _ => line("tier", "3: no endpoint of any az is up; all_down decides"),
+        3 => {
+            let decides =
+                format!("3: no az that may be given is up; all_down = {all_down} decides");
+            line("tier", &decides);
+        }
+        _ => line("tier", "4: only drained azs are left"),
     }
     for ExplainedWindow { rtype, slot, first, last, of } in windows {
         line("window", &format!("{rtype} {first} to {last} of {of}, by slot {slot}"));
@@ -155,7 +162,7 @@ fn placed(place: &ExplainedPlace) -> String {
 }
 
 fn ordered(az: &ExplainedAz, width: usize) -> String {
-    let ExplainedAz { name, distance_km, bias, weight, state, cause, verdict } = az;
+    let ExplainedAz { name, distance_km, bias, weight, state, overridden, cause, verdict } = az;
     let distance = distance_km.map_or_else(|| "?".into(), |km| format!("{km:.0} km"));
     let bias = if *bias == 1.0 { String::new() } else { format!(" x {bias}") };
     let weight = weight.map(|weight| format!(" weight {weight}")).unwrap_or_default();
@@ -165,6 +172,10 @@ fn ordered(az: &ExplainedAz, width: usize) -> String {
         Verdict::NotNeeded => "not needed",
     };
     let cause = cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let state = match overridden {
+        Some(order) => format!("{order}; measured {state}"),
+        None => state.clone(),
+    };
     format!("{name:<width$}  {distance:>9}{bias}{weight}  {verdict:<11}  {state}{cause}")
 }
 

@@ -1,5 +1,7 @@
 //! Everything the director knows, as `meridian status` and the HTTP API show it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::director::PoolAzIndex;
@@ -101,6 +103,14 @@ pub struct ShownOverride {
     pub given_at: Wall,
     /// When it ends.
     pub until: Wall,
+}
+
+/// As in `drained by uid 1000 (alice) until 2026-11-24T14:00:00Z (deploy 42)`.
+impl fmt::Display for ShownOverride {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, given: _, reason, by, given_at: _, until } = self;
+        write!(f, "{} by {by} until {} ({reason})", kind.participle(), until.to_second())
+    }
 }
 
 /// What the probes of an endpoint say.

@@ -28,6 +28,19 @@ pub struct Topology {
     pub views: IdVec<ViewId, ViewSpec>,
 }
 
+impl Topology {
+    /// Whether any endpoint of a pool or of its fallback has an address of `family`, whatever its
+    /// health.
+    pub fn has_family(&self, pool: PoolId, family: Family) -> bool {
+        let Some(pool) = self.pools.get(pool) else { return false };
+        let has_fallback_family = || match pool.all_down {
+            AllDown::Fallback(id) => self.pools.get(id).is_some_and(|it| it.has_family(family)),
+            AllDown::Open | AllDown::Closed | AllDown::Last => false,
+        };
+        pool.has_family(family) || has_fallback_family()
+    }
+}
+
 /// A place that serves traffic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Az {

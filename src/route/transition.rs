@@ -57,7 +57,7 @@ pub enum Reason {
     #[error("reload")]
     Reload,
     /// An operator gave an override.
-    #[error("{} until {}: {reason}", kind.participle(), ToSecond(*until))]
+    #[error("{} until {}: {reason}", kind.participle(), until.to_second())]
     Overridden {
         /// What is ordered.
         kind: OverrideKind,
@@ -82,15 +82,6 @@ impl fmt::Display for Transition {
             }
             None => Ok(()),
         }
-    }
-}
-
-/// A time to the second, as in `2026-11-24T14:00:00Z`.
-struct ToSecond(Wall);
-
-impl fmt::Display for ToSecond {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Wall::from_epoch(Duration::from_secs(self.0.since_epoch().as_secs())).fmt(f)
     }
 }
 

@@ -20,6 +20,18 @@ use meridian::route::{
 use meridian::span::Severity;
 use meridian::time::Wall;
 
+/// Of something.
+fn order() -> Option<ShownOverride> {
+    Some(ShownOverride {
+        kind: OverrideKind::Drain,
+        given: "web/*".into(),
+        reason: "deploy 42".into(),
+        by: "uid 1000 (alice)".into(),
+        given_at: Wall::default(),
+        until: Wall::default(),
+    })
+}
+
 pub(crate) fn status() -> Status {
     let at = Wall::default();
     let setback = || Some(ShownSetback { cause: "status 503".into(), at });
@@ -31,16 +43,6 @@ pub(crate) fn status() -> Status {
         last_failure: setback(),
         could_not_probe: setback(),
         next_probe: at,
-    };
-    let order = || {
-        Some(ShownOverride {
-            kind: OverrideKind::Drain,
-            given: "web/*".into(),
-            reason: "deploy 42".into(),
-            by: "uid 1000 (alice)".into(),
-            given_at: at,
-            until: at,
-        })
     };
     let endpoint = EndpointStatus {
         address: "203.0.113.10".into(),
@@ -114,6 +116,7 @@ pub(crate) fn explanation() -> Explanation {
         bias: 1.0,
         weight: Some(3),
         state: "down".into(),
+        overridden: order(),
         cause: Some("connection refused".into()),
         verdict: Verdict::PassedOver,
     };
@@ -133,6 +136,7 @@ pub(crate) fn explanation() -> Explanation {
         azs: vec![az],
         windows: vec![window],
         tier: 1,
+        all_down: "open".into(),
         ttl: 30,
         ttl_is_short: false,
     };

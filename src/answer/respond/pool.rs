@@ -68,7 +68,7 @@ impl<'s> Response<'s, '_> {
     ) -> Result<Step, Full> {
         let Some(mut steered) = self.decide(pool_id) else { return Ok(Step::Done) };
         // What no client could see otherwise has scope 0, and a TTL that goes by no client either.
-        if !steered.pool.has_family(family) {
+        if !self.snapshot.routing.topology.has_family(pool_id, family) {
             steered.calm();
             observer.steered(&steered);
             return self.negative(Kind::NoData, Some(steered.ttl)).map(|()| Step::Done);
@@ -105,9 +105,9 @@ impl<'s> Response<'s, '_> {
         observer: &mut impl Observer<'s>,
     ) -> Result<Step, Full> {
         let Some(mut steered) = self.decide(pool_id) else { return Ok(Step::Done) };
-        let pool = steered.pool;
-        let is_by_client =
-            hints.v4 && pool.has_family(Family::V4) || hints.v6 && pool.has_family(Family::V6);
+        let topology = &self.snapshot.routing.topology;
+        let has = |family| topology.has_family(pool_id, family);
+        let is_by_client = hints.v4 && has(Family::V4) || hints.v6 && has(Family::V6);
         if is_by_client {
             (self.kind, self.az) = (Kind::Steered, steered.az_id);
             let v4 = steered.window(Family::V4).slot.filter(|_| hints.v4);
