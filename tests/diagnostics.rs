@@ -947,6 +947,94 @@ endpoints.singapore = ["203.0.113.20"]
         )],
     ),
     (
+        Code::NoFallback,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+all_down = "fallback"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::MisplacedFallback,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+fallback = "spare"
+endpoints.mumbai = ["203.0.113.10"]
+
+[pool.spare]
+check = "web"
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::ChainedFallback,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+all_down = "fallback"
+fallback = "spare"
+endpoints.mumbai = ["203.0.113.10"]
+
+[pool.spare]
+check = "web"
+all_down = "fallback"
+fallback = "spare"
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::MixedFallback,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+all_down = "fallback"
+fallback = "cdn"
+endpoints.mumbai = ["203.0.113.10"]
+
+[pool.cdn]
+endpoints.singapore = "lb.example.net."
+"#,
+        )],
+    ),
+    (
         Code::Unprobed,
         &[(
             "zones/app.example.toml",

@@ -154,10 +154,13 @@ impl Ground {
             let message = format!("zone {zone} is kept as it was, so {kept}");
             faults.push(code.fault(message).remedy("mend the zone's files and reload"));
         };
-        for name in self.unmet_pools(policy) {
-            if let Some(old) = last.shared.pools.get(&name) {
-                report(Code::KeptShared, format!("pool `{name}` of meridian.toml stays"));
-                self.shared.pools.insert(name, Arc::clone(old));
+        // Then the fallbacks of those.
+        for _ in 0..2 {
+            for name in self.unmet_pools(policy) {
+                if let Some(old) = last.shared.pools.get(&name) {
+                    report(Code::KeptShared, format!("pool `{name}` of meridian.toml stays"));
+                    self.shared.pools.insert(name, Arc::clone(old));
+                }
             }
         }
         for name in self.unmet_checks(policy) {
@@ -190,8 +193,13 @@ impl Ground {
 
     fn unmet_pools(&self, policy: &PolicyFile) -> BTreeSet<String> {
         let scope = Scope::of_zone(policy, &self.shared);
-        let names = policy.names.iter().map(|bound| &bound.pool.value);
-        names.filter(|name| scope.pool(name).is_none()).cloned().collect()
+        let shared = Scope::of_server(&self.shared);
+        let names = policy.names.iter().map(|bound| (scope, &bound.pool));
+        let pools = scope.pools().chain(shared.pools());
+        let fallbacks = pools.filter_map(|pool| Some((pool.scope, pool.entry.fallback.as_ref()?)));
+        let unmet =
+            names.chain(fallbacks).filter(|(scope, name)| scope.pool(&name.value).is_none());
+        unmet.map(|(_, name)| name.value.clone()).collect()
     }
 
     fn unmet_checks(&self, policy: &PolicyFile) -> BTreeSet<String> {

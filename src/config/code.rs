@@ -135,6 +135,14 @@ pub enum Code {
     TooManyEndpoints,
     /// `min_ttl` above `ttl`.
     MinTtlAboveTtl,
+    /// `all_down = "fallback"` without `fallback`.
+    NoFallback,
+    /// `fallback` where `all_down` says something else.
+    MisplacedFallback,
+    /// A pool's fallback falls back itself.
+    ChainedFallback,
+    /// A pool of addresses falls back to a CNAME pool, or the reverse.
+    MixedFallback,
     /// A zone is kept as it was, and needs of an az what meridian.toml no longer gives.
     KeptAz,
     /// A zone is kept as it was, and needs a check or pool that meridian.toml no longer has.
@@ -145,7 +153,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 67] = [
+    pub const ALL: [Self; 71] = [
         Self::Unreadable,
         Self::DuplicateOrigin,
         Self::BadFileName,
@@ -210,6 +218,10 @@ impl Code {
         Self::UnusableAddress,
         Self::TooManyEndpoints,
         Self::MinTtlAboveTtl,
+        Self::NoFallback,
+        Self::MisplacedFallback,
+        Self::ChainedFallback,
+        Self::MixedFallback,
         Self::KeptAz,
         Self::KeptShared,
         Self::KeptGroup,
@@ -282,6 +294,10 @@ impl Code {
             Self::UnusableAddress => "pool/unusable-address",
             Self::TooManyEndpoints => "pool/too-many-endpoints",
             Self::MinTtlAboveTtl => "pool/min-ttl-above-ttl",
+            Self::NoFallback => "pool/no-fallback",
+            Self::MisplacedFallback => "pool/misplaced-fallback",
+            Self::ChainedFallback => "pool/chained-fallback",
+            Self::MixedFallback => "pool/mixed-fallback",
             Self::KeptAz => "reload/kept-az",
             Self::KeptShared => "reload/kept-shared",
             Self::KeptGroup => "reload/kept-group",
@@ -357,7 +373,11 @@ impl Code {
             | Self::MixedPool
             | Self::OwnTarget
             | Self::TooManyEndpoints
-            | Self::MinTtlAboveTtl => Severity::Error,
+            | Self::MinTtlAboveTtl
+            | Self::NoFallback
+            | Self::MisplacedFallback
+            | Self::ChainedFallback
+            | Self::MixedFallback => Severity::Error,
         }
     }
 

@@ -163,6 +163,7 @@ pub(super) const POOL: KeyTable = KeyTable {
         key("ttl", Default::Example, r#""30s""#),
         key("min_ttl", Default::Example, r#""5s""#),
         key("all_down", Default::Example, r#""open""#),
+        key("fallback", Default::Other, r#""spare""#),
         key("hold", Default::Example, r#""60s""#),
         key("min_up", Default::Example, "1"),
         key("family_down", Default::Example, r#""drop""#),

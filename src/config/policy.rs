@@ -103,9 +103,10 @@ impl PolicyFile {
     }
 
     fn report_unused_pools(&self, faults: &mut Faults) {
-        let bound: HashSet<_> = self.names.iter().map(|name| name.pool.value.as_str()).collect();
-        for PoolEntry { name, span, .. } in self.pools.iter().filter(|p| !bound.contains(&*p.name))
-        {
+        let bound = self.names.iter().map(|name| &name.pool);
+        let used = bound.chain(self.pools.iter().filter_map(|pool| pool.fallback.as_ref()));
+        let used: HashSet<_> = used.map(|name| name.value.as_str()).collect();
+        for PoolEntry { name, span, .. } in self.pools.iter().filter(|p| !used.contains(&*p.name)) {
             let message = format!("no name is bound to pool `{name}`");
             let fault = Code::UnusedPool.at(*span, message).label("unused");
             faults.push(fault.remedy(format!("bind one: `www = \"{name}\"` in `[names]`")));

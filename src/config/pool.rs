@@ -12,7 +12,7 @@ use super::key;
 use super::reader::{Faults, Placed, Table, Value, report_duplicates};
 use super::suggestion::{did_you_mean, list};
 use super::weights::weights;
-use crate::route::{Address, AllDown, FamilyDown, MAX_WINDOWS, MinUp, ViewSpec};
+use crate::route::{Address, FamilyDown, MAX_WINDOWS, MinUp, ViewSpec};
 use crate::span::Span;
 use crate::wire::Name;
 
@@ -28,7 +28,9 @@ pub(super) struct PoolEntry {
     pub(super) check: Option<Placed<String>>,
     pub(super) ttl: Duration,
     pub(super) min_ttl: Duration,
-    pub(super) all_down: AllDown,
+    pub(super) all_down: AllDownName,
+    /// Another pool, where `all_down` says so and nowhere else.
+    pub(super) fallback: Option<Placed<String>>,
     pub(super) hold: Duration,
     pub(super) min_up: MinUp,
     pub(super) family_down: FamilyDown,
@@ -44,6 +46,15 @@ pub(super) enum PolicyName {
     Nearest,
     Failover,
     Weighted,
+}
+
+/// What `all_down` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AllDownName {
+    Open,
+    Closed,
+    Fallback,
+    Last,
 }
 
 /// One az of a pool.
@@ -92,7 +103,8 @@ pub(super) fn pool(
         check: table.get("check", faults).and_then(|value| value.placed_string(faults)),
         ttl,
         min_ttl,
-        all_down: choice(&table, "all_down", &ALL_DOWN, AllDown::Open, faults),
+        all_down: choice(&table, "all_down", &ALL_DOWN, AllDownName::Open, faults),
+        fallback: table.get("fallback", faults).and_then(|value| value.placed_string(faults)),
         hold: hold.unwrap_or(Duration::from_secs(60)),
         min_up: table
             .get("min_up", faults)
@@ -114,6 +126,7 @@ pub(super) fn pool(
         pool.report_foreign_azs(faults);
         pool.report_families(faults);
         pool.report_check(&table, faults);
+        pool.report_fallback(&table, faults);
     }
     Some(pool)
 }
@@ -153,6 +166,29 @@ impl PoolEntry {
                     )));
                 }
             }
+        }
+    }
+
+    fn report_fallback(&self, table: &Table<'_>, faults: &mut Faults) {
+        let all_down = table.get("all_down", faults);
+        match (self.all_down, table.get("fallback", faults)) {
+            (AllDownName::Fallback, None) => {
+                let message = format!("pool `{}` falls back to no pool", self.name);
+                let mut fault = Code::NoFallback.at(self.span, message).label("needs `fallback`");
+                if let Some(all_down) = all_down {
+                    fault = fault.related(all_down.span, "because of this");
+                }
+                faults.push(fault.remedy("say which pool answers: `fallback = \"spare\"`"));
+            }
+            (AllDownName::Open | AllDownName::Closed | AllDownName::Last, Some(fallback)) => {
+                let message = format!("pool `{}` never asks its `fallback`", self.name);
+                let mut fault = Code::MisplacedFallback.at(fallback.span, message).label("unused");
+                if let Some(all_down) = all_down {
+                    fault = fault.related(all_down.span, "because of this");
+                }
+                faults.push(fault.remedy("write `all_down = \"fallback\"`, or remove `fallback`"));
+            }
+            (AllDownName::Fallback, Some(_)) | (_, None) => {}
         }
     }
 
@@ -414,7 +450,12 @@ const POLICIES: [(&str, PolicyName); 3] = [
     ("failover", PolicyName::Failover),
     ("weighted", PolicyName::Weighted),
 ];
-const ALL_DOWN: [(&str, AllDown); 2] = [("open", AllDown::Open), ("closed", AllDown::Closed)];
+const ALL_DOWN: [(&str, AllDownName); 4] = [
+    ("open", AllDownName::Open),
+    ("closed", AllDownName::Closed),
+    ("fallback", AllDownName::Fallback),
+    ("last", AllDownName::Last),
+];
 const FAMILY_DOWN: [(&str, FamilyDown); 2] = [("drop", FamilyDown::Drop), ("az", FamilyDown::Az)];
 
 const TTL: Duration = Duration::from_secs(30);

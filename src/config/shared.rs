@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Code;
 use super::check::CheckEntry;
 use super::policy::{PolicyFile, suggest};
-use super::pool::PoolEntry;
+use super::pool::{AllDownName, PoolEntry};
 use super::reader::Placed;
 use super::topology::origin_text;
 use crate::diag::Diagnostic;
@@ -43,10 +43,11 @@ impl Shared {
         &self,
         policies: impl Iterator<Item = &'p PolicyFile> + Clone,
     ) -> Vec<Diagnostic> {
-        let bound = policies.clone().flat_map(|policy| &policy.names);
-        let bound: HashSet<_> = bound.map(|name| name.pool.value.as_str()).collect();
+        let names = policies.clone().flat_map(|policy| &policy.names).map(|name| &name.pool);
         let pools = self.pools.values().map(|pool| &**pool);
         let pools = pools.chain(policies.flat_map(|policy| &policy.pools));
+        let fallbacks = pools.clone().filter_map(|pool| pool.fallback.as_ref());
+        let bound: HashSet<_> = names.chain(fallbacks).map(|name| name.value.as_str()).collect();
         let checks = pools.filter_map(|pool| pool.check.as_ref());
         let checks: HashSet<_> = checks.map(|check| check.value.as_str()).collect();
         let unused_pools = self.pools.values().map(|pool| &**pool);
@@ -110,7 +111,31 @@ impl<'s> Scope<'s> {
         let checks = self.pools().filter_map(|pool| pool.entry.check.as_ref());
         let checks = checks.filter(|name| self.check(&name.value).is_none());
         let checks = checks.map(|name| self.unknown(name, Code::UnknownCheck));
-        pools.chain(checks).chain(self.repeated_names()).collect()
+        let fallbacks = self.pools().filter_map(|pool| self.fallback_fault(pool.entry));
+        pools.chain(checks).chain(fallbacks).chain(self.repeated_names()).collect()
+    }
+
+    /// That a pool's fallback is not there, or can't be one.
+    fn fallback_fault(self, entry: &PoolEntry) -> Option<Diagnostic> {
+        let fallback = entry.fallback.as_ref()?;
+        let Placed { value, span } = fallback;
+        let Some(ScopedPool { entry: other, .. }) = self.pool(value) else {
+            return Some(self.unknown(fallback, Code::UnknownPool));
+        };
+        if other.all_down == AllDownName::Fallback {
+            let message = format!("pool `{value}` falls back itself");
+            let fault = Code::ChainedFallback.at(*span, message).label("one step too many");
+            let fault = fault.related(other.span, "this pool");
+            return Some(fault.remedy("name a pool whose `all_down` is not `fallback`"));
+        }
+        (entry.is_cname() != other.is_cname()).then(|| {
+            let (one, another) =
+                if other.is_cname() { ("names", "addresses") } else { ("addresses", "names") };
+            let message = format!("pool `{value}` has {one}, pool `{}` {another}", entry.name);
+            let fault = Code::MixedFallback.at(*span, message).label("of another kind");
+            let fault = fault.related(other.span, "this pool");
+            fault.remedy("a name has either a CNAME record or addresses: name a pool like this one")
+        })
     }
 
     fn unknown(self, name: &Placed<String>, code: Code) -> Diagnostic {

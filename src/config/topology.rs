@@ -7,7 +7,7 @@ use super::Code;
 use super::check::CheckEntry;
 use super::clients::Groups;
 use super::policy::{PolicyFile, check_azs};
-use super::pool::{EndpointEntry, PolicyName, PoolEntry};
+use super::pool::{AllDownName, EndpointEntry, PolicyName, PoolEntry};
 use super::reader::Placed;
 use super::server::{AzEntry, MAX_AZS};
 use super::shared::{Scope, ScopedPool, Shared};
@@ -15,7 +15,8 @@ use crate::diag::Diagnostic;
 use crate::health::{MonitorId, MonitorSpec};
 use crate::id::IdVec;
 use crate::route::{
-    Address, AzId, Endpoint, Policy, Pool, PoolAz, PoolId, Rule, Topology, ViewId, ViewSpec,
+    Address, AllDown, AzId, Endpoint, Policy, Pool, PoolAz, PoolId, Rule, Topology, ViewId,
+    ViewSpec,
 };
 use crate::wire::Name;
 
@@ -43,21 +44,20 @@ pub(super) fn topology(
     }
 
     let mut builder = Builder::new(azs, groups);
-    let mut pool_ids = HashMap::new();
+    // A fallback may come behind the pool that names it.
+    let names = pools.iter().map(|(name, _)| name.clone());
+    builder.pool_ids = names.zip((0..).map(PoolId)).collect();
     for (name, pool) in pools {
-        let built = builder.pool(name.clone(), pool);
-        pool_ids.insert(name, builder.topology.pools.push(built));
+        let built = builder.pool(name, pool);
+        builder.topology.pools.push(built);
     }
 
     let ids_of = |policy: &&PolicyFile| {
         let scope = Scope::of_zone(policy, shared);
-        let pools = policy.names.iter().map(|bound| {
-            let pool = scope.pool(&bound.pool.value);
-            pool_ids[&pool.expect("a file whose names have unknown pools is at fault").full_name()]
-        });
-        pools.collect()
+        policy.names.iter().map(|bound| builder.pool_id(scope, &bound.pool)).collect()
     };
-    Ok((builder.topology, policies.iter().map(ids_of).collect()))
+    let bound = policies.iter().map(ids_of).collect();
+    Ok((builder.topology, bound))
 }
 
 /// The zone's name in text, without the final dot unless it is the root.
@@ -73,6 +73,8 @@ struct Builder<'g> {
     topology: Topology,
     groups: &'g Groups,
     az_ids: HashMap<String, AzId>,
+    /// By full name.
+    pool_ids: HashMap<String, PoolId>,
     monitor_ids: HashMap<MonitorSpec, MonitorId>,
     /// The views of each list of azs.
     view_ids: HashMap<Vec<AzId>, Vec<ViewId>>,
@@ -84,6 +86,7 @@ impl<'g> Builder<'g> {
         Self {
             groups,
             az_ids: azs.iter().map(|(id, az)| (az.name.clone(), id)).collect(),
+            pool_ids: HashMap::new(),
             monitor_ids: HashMap::new(),
             view_ids: HashMap::new(),
             topology: Topology { azs, ..Topology::default() },
@@ -106,13 +109,31 @@ impl<'g> Builder<'g> {
             azs,
             ttl: entry.ttl,
             min_ttl: entry.min_ttl,
-            all_down: entry.all_down,
+            all_down: self.all_down(pool),
             hold: entry.hold,
             min_up: entry.min_up,
             family_down: entry.family_down,
             ecs: entry.ecs,
             max_answers: entry.max_answers,
         }
+    }
+
+    fn all_down(&self, pool: ScopedPool<'_>) -> AllDown {
+        match (pool.entry.all_down, &pool.entry.fallback) {
+            (AllDownName::Fallback, Some(name)) => {
+                AllDown::Fallback(self.pool_id(pool.scope, name))
+            }
+            (AllDownName::Closed, _) => AllDown::Closed,
+            (AllDownName::Last, _) => AllDown::Last,
+            // A file that falls back to no pool is at fault.
+            (AllDownName::Open | AllDownName::Fallback, _) => AllDown::Open,
+        }
+    }
+
+    /// The pool that a name means in `scope`.
+    fn pool_id(&self, scope: Scope<'_>, name: &Placed<String>) -> PoolId {
+        let pool = scope.pool(&name.value).expect("a file that names unknown pools is at fault");
+        self.pool_ids[&pool.full_name()]
     }
 
     fn endpoint(&mut self, entry: &EndpointEntry, check: Option<&CheckEntry>) -> Endpoint {
@@ -313,6 +334,19 @@ mod tests {
         let bound: BTreeMap<_, _> = owners.zip(pools[0].iter().map(|pool| pool.0)).collect();
         let expected = [("*.shop.app.example.", 1), ("app.example.", 1), ("www.app.example.", 0)];
         assert_eq!(bound, expected.map(|(owner, pool)| (owner.to_owned(), pool)).into());
+    }
+
+    #[test]
+    fn a_fallback_is_a_pool_of_the_same_file_and_needs_no_name() {
+        let text = r#"
+            names.www = "a"
+            pool.a = { all_down = "fallback", fallback = "b", endpoints.mumbai = ["203.0.113.10"] }
+            pool.b.endpoints.mumbai = ["203.0.113.11"]
+        "#;
+        let (topology, _) = topology_of(&[("app.example.", text), ("a.example.", text)]);
+        let all_down: Vec<_> = topology.pools.values().map(|pool| pool.all_down).collect();
+        let [one, two] = [1, 3].map(|id| AllDown::Fallback(PoolId(id)));
+        assert_eq!(all_down, [one, AllDown::Open, two, AllDown::Open]);
     }
 
     #[test]

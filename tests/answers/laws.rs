@@ -247,6 +247,7 @@ fn name() -> impl Strategy<Value = String> {
         "cdn.example.",
         "a.edge.example.",
         "inner.example.",
+        "fallen.example.",
         "alias.example.",
         "a.moved.example.",
         "ns.example.",

@@ -7,6 +7,7 @@ mod ask;
 mod cname;
 mod delegation;
 mod differential;
+mod fallback;
 mod laws;
 mod rfc1034;
 mod rfc1035;

@@ -45,6 +45,7 @@ blind = "blind"
 first = "first"
 ruled = "ruled"
 netted = "netted"
+fallen = "fallen"
 
 [check.web]
 type = "tcp"
@@ -78,6 +79,22 @@ order = ["saopaulo"]
 endpoints.saopaulo = ["203.0.113.40"]
 endpoints.sydney = ["203.0.113.50"]
 
+[pool.fallen]
+ttl = "20s"
+min_ttl = "3s"
+hold = "10s"
+check = "web"
+all_down = "fallback"
+fallback = "spare"
+endpoints.sydney = ["203.0.113.52"]
+endpoints.tokyo = ["203.0.113.64"]
+
+[pool.spare]
+min_ttl = "2s"
+check = "web"
+endpoints.frankfurt = ["203.0.113.32", "2001:db8::32"]
+endpoints.saopaulo = ["203.0.113.42", "2001:db8::42"]
+
 [pool.ruled]
 check = "web"
 endpoints.frankfurt = ["203.0.113.31"]
@@ -105,14 +122,14 @@ prefer = ["sydney"]
 
 const NO_DATA: &str = "ns example. 30 SOA ns.test. host.test. 1 7200 3600 1209600 30";
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     let files = format!(
         "=== meridian.toml\n{AZS}=== zones/example.zone\n{ZONE}=== zones/example.toml\n{POOL}"
     );
     World::new(&files)
 }
 
-fn settled() -> World {
+pub(crate) fn settled() -> World {
     let mut world = world();
     world.settle();
     world

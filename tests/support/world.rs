@@ -11,7 +11,7 @@ use meridian::config::Environment;
 use meridian::control::load::{Loaded, Occasion, load};
 use meridian::diag::Style;
 use meridian::health::{Cause, MonitorId, Outcome, Verdict};
-use meridian::route::{Director, Effects, Event, Overrides, PoolId, Saved};
+use meridian::route::{Director, Effects, Event, Override, Overrides, PoolId, Saved, Status};
 use meridian::time::{Now, Wall};
 use tempfile::TempDir;
 
@@ -87,6 +87,16 @@ impl World {
         for _ in 0..3 {
             self.probe(az, &Verdict::Success);
         }
+    }
+
+    /// Gives an override, even if it takes the last az.
+    pub fn give(&mut self, order: Override) {
+        let _ = self.director.apply(Event::Override(order), self.now);
+    }
+
+    /// What is known of health now.
+    pub fn status(&self) -> Status {
+        self.director.status(self.now)
     }
 
     /// Lets time pass.
