@@ -76,8 +76,8 @@ impl Standing {
     }
 }
 
-/// Where an az stands that was measured to be in `state` by `judgement`, which came of `counted`; all
-/// of its monitors are calm but those of `moving` endpoints.
+/// Where an az stands that is measured to be in `state` by `judgement`, which came of what its endpoints
+/// are `counted` as. `is_moving` tells by position whose monitor's state may soon be another.
 pub(super) fn stand(
     (pool, families, az): (&Pool, Families, &PoolAz),
     (state, judgement): (AzState, Judgement),

@@ -53,6 +53,7 @@ stories! {
     drain_measured
     drain_short_ttl
     drained_endpoint
+    drained_family
     drained_last
     flapping
     force_down
