@@ -148,16 +148,16 @@ fn watch(topology: &mut Topology) {
         rise: 1,
         fall: FALL,
     };
-    let check = Check { kind: CheckKind::Tcp, thresholds };
+    let check = Arc::new(Check { kind: CheckKind::Tcp, thresholds });
     let mut known = std::collections::HashMap::new();
     for pool in topology.pools.values_mut() {
         for endpoint in pool.azs.iter_mut().flat_map(|az| &mut az.endpoints) {
             let Address::Ip(ip) = endpoint.address else { continue };
             let target = SocketAddr::new(ip, 80);
             let monitors = &mut topology.monitors;
-            let id = known
-                .entry(target)
-                .or_insert_with(|| monitors.push(MonitorSpec { target, check: check.clone() }));
+            let id = known.entry(target).or_insert_with(|| {
+                monitors.push(MonitorSpec { target, check: Arc::clone(&check) })
+            });
             endpoint.monitor = Some(*id);
         }
     }

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use meridian::clock::Clock;
@@ -525,6 +526,35 @@ async fn probing_ends_with_the_driver() {
     assert_eq!(outcomes.recv().await, None);
 }
 
+/// Which probes of a load are the very ones of the load before.
+fn shared(specs: &[MonitorSpec], before: &Probes) -> Vec<bool> {
+    let now: IdVec<MonitorId, _> = specs.iter().cloned().collect();
+    let now = Probes::compile(&now, before);
+    let is_shared = |id| Arc::ptr_eq(now.get(id).unwrap(), before.get(id).unwrap());
+    (0..specs.len() as u32).map(|id| is_shared(MonitorId(id))).collect()
+}
+
+#[test]
+fn a_probe_that_would_be_made_alike_is_shared_with_the_load_before() {
+    let target = "192.0.2.1:443".parse().unwrap();
+    let authority = Authority::new().file();
+    let specs = [tcp(target), http(target), https(target, None, authority.path())];
+    let before = compile(&specs);
+    assert_eq!(shared(&specs, &before), [true, true, true]);
+    let changed = specs.map(|spec| within(SHORT, spec));
+    assert_eq!(shared(&changed, &before), [false, false, false]);
+}
+
+#[test]
+fn a_probe_goes_by_the_authorities_that_its_file_holds_now() {
+    let target = "192.0.2.1:443".parse().unwrap();
+    let authority = Authority::new().file();
+    let specs = [http(target), https(target, None, authority.path())];
+    let before = compile(&specs);
+    std::fs::copy(Authority::new().file().path(), authority.path()).unwrap();
+    assert_eq!(shared(&specs, &before), [true, false]);
+}
+
 fn driver() -> (Driver, mpsc::Receiver<Observed>) {
     let clock = Clock::start();
     let (sender, outcomes) = mpsc::channel(8);
@@ -572,7 +602,7 @@ fn padded(length: usize) -> String {
 }
 
 fn tcp(target: SocketAddr) -> MonitorSpec {
-    MonitorSpec { target, check: Check { kind: CheckKind::Tcp, thresholds: THRESHOLDS } }
+    MonitorSpec { target, check: Check { kind: CheckKind::Tcp, thresholds: THRESHOLDS }.into() }
 }
 
 fn http(target: SocketAddr) -> MonitorSpec {
@@ -583,7 +613,7 @@ fn http(target: SocketAddr) -> MonitorSpec {
         status: vec![(200, 200)],
         body: None,
     };
-    MonitorSpec { target, check: Check { kind, thresholds: THRESHOLDS } }
+    MonitorSpec { target, check: Check { kind, thresholds: THRESHOLDS }.into() }
 }
 
 fn https(target: SocketAddr, name: Option<&str>, authority: &Path) -> MonitorSpec {
@@ -621,12 +651,12 @@ fn searching(wanted: &str, spec: MonitorSpec) -> MonitorSpec {
 }
 
 fn within(timeout: Duration, mut spec: MonitorSpec) -> MonitorSpec {
-    spec.check.thresholds.timeout = timeout;
+    Arc::make_mut(&mut spec.check).thresholds.timeout = timeout;
     spec
 }
 
 fn changed(mut spec: MonitorSpec, change: impl FnOnce(&mut CheckKind)) -> MonitorSpec {
-    change(&mut spec.check.kind);
+    change(&mut Arc::make_mut(&mut spec.check).kind);
     spec
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Code;
@@ -17,7 +18,7 @@ pub(super) struct CheckEntry {
     pub(super) name: String,
     /// The name in the header.
     pub(super) span: Span,
-    pub(super) check: Check,
+    pub(super) check: Arc<Check>,
     /// Where an endpoint is probed that has no `probe` of its own.
     pub(super) port: u16,
     /// The authorities' file, also in `check`; here with its place.
@@ -51,7 +52,7 @@ pub(super) fn check(entry: Value<'_>, faults: &mut Faults) -> Option<CheckEntry>
     Some(CheckEntry {
         name: entry.key.to_owned(),
         span: entry.key_span,
-        check: Check { kind, thresholds },
+        check: Arc::new(Check { kind, thresholds }),
         port,
         authorities,
     })

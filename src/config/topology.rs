@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::Code;
 use super::check::CheckEntry;
@@ -144,7 +145,7 @@ impl<'g> Builder<'g> {
                 (None, Address::Ip(ip)) => SocketAddr::new(*ip, *port),
                 (None, Address::Target(_)) => return None,
             };
-            Some(self.monitor(MonitorSpec { target, check: check.clone() }))
+            Some(self.monitor(MonitorSpec { target, check: Arc::clone(check) }))
         });
         Endpoint { address, monitor }
     }

@@ -1,7 +1,9 @@
 //! What is probed, how, and how often: a check applied to an address is a monitor.
 
+use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::Id;
@@ -73,10 +75,17 @@ impl Id for MonitorId {
 }
 
 /// One thing that is probed. Equal ones are one monitor, in whatever pools and zones they stand.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MonitorSpec {
     /// Where the probe connects to.
     pub target: SocketAddr,
-    /// What it does there.
-    pub check: Check,
+    /// What it does there; shared by thousands of monitors.
+    pub check: Arc<Check>,
+}
+
+/// By the target alone, which has few checks.
+impl Hash for MonitorSpec {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.target.hash(state);
+    }
 }

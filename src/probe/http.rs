@@ -3,9 +3,11 @@
 use std::convert::Infallible;
 use std::future;
 
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::Request;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderValue, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -31,7 +33,7 @@ where
         future::pending::<Infallible>().await
     };
     let judged = async {
-        let reply = sender.send_request(check.request.clone()).await.map_err(reply_cause)?;
+        let reply = sender.send_request(request(check)).await.map_err(reply_cause)?;
         let status = reply.status().as_u16();
         if !check.status.iter().any(|&(low, high)| (low..=high).contains(&status)) {
             return Err(Cause::Status(status));
@@ -44,6 +46,18 @@ where
         verdict = judged => verdict,
         never = transport => match never {},
     }
+}
+
+/// Made anew each time: kept for thousands of monitors, its headers would be most of their memory.
+fn request(check: &HttpCheck) -> Request<Empty<Bytes>> {
+    let mut request = Request::new(Empty::new());
+    *request.uri_mut() = check.path.clone();
+    let headers = request.headers_mut();
+    headers.insert(HOST, check.host.clone());
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    request
 }
 
 /// Whether `wanted` lies within the first [`BODY_LIMIT`] bytes. Reads no further than it must.
@@ -64,6 +78,8 @@ async fn contains(mut body: Incoming, wanted: &[u8]) -> Result<bool, hyper::Erro
     }
     Ok(false)
 }
+
+const AGENT: &str = concat!("meridian/", env!("CARGO_PKG_VERSION"));
 
 /// How much of a body is searched, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;

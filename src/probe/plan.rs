@@ -1,4 +1,5 @@
-//! Monitors, made ready to be probed: names parsed, authorities read, requests built.
+//! Monitors, made ready to be probed: names parsed, authorities read. What is ready already is
+//! shared with the load before.
 //!
 //! This reads files, so it belongs to a load, on the thread that loads.
 
@@ -7,12 +8,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use http_body_util::Empty;
-use hyper::body::Bytes;
-use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderValue, USER_AGENT};
-use hyper::{Request, Uri};
-use rustls::ClientConfig;
+use hyper::Uri;
+use hyper::header::HeaderValue;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 
 use super::tls::{self, RootsError, Session};
 use crate::health::check::Tls;
@@ -23,9 +22,9 @@ use crate::id::IdVec;
 #[derive(Clone, Debug, Default)]
 pub struct Probes {
     probes: IdVec<MonitorId, Arc<Probe>>,
-    ids: HashMap<MonitorSpec, MonitorId>,
+    ids: Arc<HashMap<MonitorSpec, MonitorId>>,
     /// By CA file; `None` for the system's authorities. Each set is read once a load.
-    sessions: HashMap<Option<PathBuf>, Arc<ClientConfig>>,
+    trust: HashMap<Option<PathBuf>, Trust>,
     faults: Vec<(MonitorId, PlanFault)>,
     stale: Vec<RootsError>,
 }
@@ -47,7 +46,9 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct HttpCheck {
     pub(super) session: Option<Session>,
-    pub(super) request: Request<Empty<Bytes>>,
+    pub(super) path: Uri,
+    /// The Host header.
+    pub(super) host: HeaderValue,
     /// Inclusive ranges.
     pub(super) status: Vec<(u16, u16)>,
     /// Never empty.
@@ -76,16 +77,20 @@ impl Probes {
         let mut faults = Vec::new();
         let mut probes = IdVec::new();
         for (monitor, spec) in specs.iter() {
-            let kind = kind(spec, &mut authorities).unwrap_or_else(|fault| {
-                faults.push((monitor, fault.clone()));
-                Kind::Unprobeable(fault)
-            });
-            probes.push(Arc::new(Probe { spec: spec.clone(), kind }));
+            let known = previous.find(spec).and_then(|known| previous.get(known));
+            let known = known.filter(|known| authorities.are_those_of(known));
+            probes.push(known.cloned().unwrap_or_else(|| {
+                let kind = kind(spec, &mut authorities).unwrap_or_else(|fault| {
+                    faults.push((monitor, fault.clone()));
+                    Kind::Unprobeable(fault)
+                });
+                Arc::new(Probe { spec: spec.clone(), kind })
+            }));
         }
         let ids = specs.iter().map(|(monitor, spec)| (spec.clone(), monitor)).collect();
         let Authorities { loaded, stale, .. } = authorities;
-        let sessions = loaded.into_iter().filter_map(|(ca, config)| Some((ca, config.ok()?)));
-        Self { probes, ids, sessions: sessions.collect(), faults, stale }
+        let trust = loaded.into_iter().filter_map(|(ca, trust)| Some((ca, trust.ok()?)));
+        Self { probes, ids: Arc::new(ids), trust: trust.collect(), faults, stale }
     }
 
     /// The monitors that can't be probed, in their order.
@@ -113,28 +118,54 @@ impl Probes {
     }
 }
 
+/// Authorities, and the settings of sessions that go by them.
+#[derive(Clone, Debug)]
+struct Trust {
+    roots: Arc<RootCertStore>,
+    config: Arc<ClientConfig>,
+}
+
 /// The authorities that the checks of one load name, each read once.
 struct Authorities<'a> {
     previous: &'a Probes,
-    loaded: HashMap<Option<PathBuf>, Result<Arc<ClientConfig>, RootsError>>,
+    loaded: HashMap<Option<PathBuf>, Result<Trust, RootsError>>,
     stale: Vec<RootsError>,
 }
 
 impl Authorities<'_> {
     fn config(&mut self, ca: &Option<PathBuf>) -> Result<Arc<ClientConfig>, RootsError> {
         if let Some(known) = self.loaded.get(ca) {
-            return known.clone();
+            return known.clone().map(|trust| trust.config);
         }
-        let config = match (tls::roots(ca.as_deref()), self.previous.sessions.get(ca)) {
-            (Ok(roots), _) => Ok(tls::config(roots)),
-            (Err(error), Some(config)) => {
+        let trust = match (tls::roots(ca.as_deref()), self.previous.trust.get(ca)) {
+            (Ok(roots), Some(trust)) if trust.roots.roots == roots.roots => Ok(trust.clone()),
+            (Ok(roots), _) => {
+                let roots = Arc::new(roots);
+                Ok(Trust { config: tls::config(Arc::clone(&roots)), roots })
+            }
+            (Err(error), Some(trust)) => {
                 self.stale.push(error);
-                Ok(Arc::clone(config))
+                Ok(trust.clone())
             }
             (Err(error), None) => Err(error),
         };
-        self.loaded.insert(ca.clone(), config.clone());
-        config
+        self.loaded.insert(ca.clone(), trust.clone());
+        trust.map(|trust| trust.config)
+    }
+
+    /// Whether the probe, made for an earlier load, would be made alike now.
+    fn are_those_of(&mut self, probe: &Probe) -> bool {
+        let session = match &probe.kind {
+            Kind::Tcp => return true,
+            Kind::Http(check) => check.session.as_ref(),
+            Kind::Unprobeable(_) => return false,
+        };
+        let (Some(session), CheckKind::Http { tls: Some(Tls { ca }), .. }) =
+            (session, &probe.spec.check.kind)
+        else {
+            return true;
+        };
+        self.config(ca).is_ok_and(|config| Arc::ptr_eq(&config, &session.config))
     }
 }
 
@@ -153,26 +184,14 @@ fn kind(spec: &MonitorSpec, authorities: &mut Authorities<'_>) -> Result<Kind, P
         Some(host) => host.clone(),
         None => address(spec, default_port(tls)),
     };
+    let parsed = path.parse::<Uri>().ok().filter(|uri| uri.authority().is_none());
     Ok(Kind::Http(Box::new(HttpCheck {
         session,
-        request: request(path, host)?,
+        path: parsed.ok_or_else(|| PlanFault::Path(path.clone()))?,
+        host: HeaderValue::from_str(&host).map_err(|_| PlanFault::Host(host))?,
         status: status.clone(),
         body: body.clone().filter(|body| !body.is_empty()),
     })))
-}
-
-fn request(path: &str, host: String) -> Result<Request<Empty<Bytes>>, PlanFault> {
-    let uri = path.parse::<Uri>().ok().filter(|uri| uri.authority().is_none());
-    let uri = uri.ok_or_else(|| PlanFault::Path(path.to_owned()))?;
-    let host = HeaderValue::from_str(&host).map_err(|_| PlanFault::Host(host))?;
-    let mut request = Request::new(Empty::new());
-    *request.uri_mut() = uri;
-    let headers = request.headers_mut();
-    headers.insert(HOST, host);
-    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    Ok(request)
 }
 
 fn server_name(
@@ -200,5 +219,3 @@ fn address(spec: &MonitorSpec, default_port: u16) -> String {
 fn default_port(tls: &Option<Tls>) -> u16 {
     if tls.is_some() { 443 } else { 80 }
 }
-
-const AGENT: &str = concat!("meridian/", env!("CARGO_PKG_VERSION"));

@@ -32,7 +32,9 @@ impl Prober {
         let began = self.clock.now().mono;
         let limit = probe.spec.check.thresholds.timeout;
         let mut phase = Phase::Connect;
-        let verdict = match time::timeout(limit, attempt(probe, &mut phase)).await {
+        // On the heap, so that the thousands that wait for a place are small.
+        let attempt = Box::pin(attempt(probe, &mut phase));
+        let verdict = match time::timeout(limit, attempt).await {
             Ok(Ok(())) => Verdict::Success,
             Ok(Err(verdict)) => verdict,
             Err(_elapsed) => Verdict::Failure(phase.timeout()),

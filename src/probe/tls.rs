@@ -65,7 +65,7 @@ pub(super) struct Session {
 
 /// The settings of sessions that trust `roots`. Sessions are never resumed: a resumed one shows no
 /// certificate, and a probe is there to see it.
-pub(super) fn config(roots: RootCertStore) -> Arc<ClientConfig> {
+pub(super) fn config(roots: Arc<RootCertStore>) -> Arc<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

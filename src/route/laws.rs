@@ -788,7 +788,8 @@ fn pool_az(topology: &mut Topology, az: usize, drawn: &[(u8, bool, bool)], port:
         if endpoints.iter().any(|endpoint| endpoint.address == address.into()) {
             continue;
         }
-        let spec = MonitorSpec { target: SocketAddr::new(address, port), check: check(port) };
+        let spec =
+            MonitorSpec { target: SocketAddr::new(address, port), check: check(port).into() };
         let monitor = is_probed.then(|| {
             let known = topology.monitors.position(|known| *known == spec);
             known.unwrap_or_else(|| topology.monitors.push(spec))

@@ -148,7 +148,10 @@ mod tests {
             rise: 1,
             fall: 1,
         };
-        MonitorSpec { target: "192.0.2.1:443".parse().unwrap(), check: Check { kind, thresholds } }
+        MonitorSpec {
+            target: "192.0.2.1:443".parse().unwrap(),
+            check: Check { kind, thresholds }.into(),
+        }
     }
 
     #[test]

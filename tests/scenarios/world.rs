@@ -438,7 +438,7 @@ fn monitor(setting: &Setting, check: &str, address: IpAddr) -> MonitorSpec {
     };
     MonitorSpec {
         target: SocketAddr::new(address, check.port),
-        check: Check { kind, thresholds: check.thresholds },
+        check: Check { kind, thresholds: check.thresholds }.into(),
     }
 }
 
