@@ -25,6 +25,7 @@ mod log;
 mod overrides;
 mod pools;
 mod reload;
+mod shared;
 mod start;
 mod stop;
 mod tcp;
