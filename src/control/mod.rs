@@ -113,6 +113,9 @@ const QUEUE: usize = 1024;
 const SAVE_PAUSE: Duration = Duration::from_millis(100);
 /// How long retired generations wait to be looked at.
 const SWEEP: Duration = Duration::from_secs(1);
+/// Unless there are more than these: thousands of endpoints can change within that time, each with
+/// a generation of its own.
+const MOST_RETIRED: usize = 64;
 
 impl Control {
     /// Starts steering by what was `loaded` from `path`, and spawns the task on the current tokio
@@ -223,7 +226,7 @@ impl Control {
         let now = self.clock.now();
         let is_due = |at: Option<Monotonic>| at.is_some_and(|at| at <= now.mono);
         if is_due(self.sweep) {
-            self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+            self.free_retired();
             self.sweep = (!self.retired.is_empty()).then_some(now.mono + SWEEP);
         }
         if is_due(self.save) {
@@ -276,8 +279,16 @@ impl Control {
         snapshot.generation = Generation(snapshot.generation.0 + 1);
         let before = self.shared.swap(Arc::new(snapshot));
         self.retired.push(before);
+        if self.retired.len() > MOST_RETIRED {
+            self.free_retired();
+        }
         self.sweep.get_or_insert(now.mono + SWEEP);
         self.published = now;
+    }
+
+    /// Frees the generations that no worker holds any more.
+    fn free_retired(&mut self) {
+        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }
 
     /// One line for each transition: which az, why, and how long it took.

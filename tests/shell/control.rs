@@ -44,6 +44,19 @@ async fn a_replaced_generation_is_freed_while_results_keep_coming() {
 }
 
 #[tokio::test]
+async fn generations_that_follow_each_other_fast_are_freed_meanwhile() {
+    let control = Running::start(UNCHECKED);
+    control.handle.ready().await.unwrap();
+    let mut replaced = vec![];
+    for _ in 0..200 {
+        replaced.push(Arc::downgrade(&control.handle.snapshot()));
+        assert!(control.handle.reload().await.unwrap().clean);
+    }
+    let left = replaced.iter().filter(|snapshot| snapshot.strong_count() > 0).count();
+    assert!(left < 100, "{left} generations are left");
+}
+
+#[tokio::test]
 async fn a_change_of_health_is_saved() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
