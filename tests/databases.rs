@@ -201,6 +201,16 @@ fn an_update_that_has_half_the_networks_waits_to_be_asked_for() {
 }
 
 #[test]
+fn ipv6_is_measured_as_far_as_it_is_known() {
+    let files = Files::new("city");
+    let before = files.start();
+    // It has no IPv6.
+    files.database("globe");
+    let shown = files.see(&before).report.render(Style::Plain);
+    assert!(shown.contains("% of IPv4 and 100.0 % of IPv6 another first az"), "{shown}");
+}
+
+#[test]
 fn what_is_put_back_ends_the_wait() {
     let files = Files::new("globe");
     let before = files.start();

@@ -152,7 +152,7 @@ impl Places {
 
     /// As many places of which nothing is known, and the ranges where they are.
     #[cfg(test)]
-    pub(super) fn of_ranges(places: u32, ipv4: &[(u32, PlaceId)], ipv6: &[(u64, PlaceId)]) -> Self {
+    pub(crate) fn of_ranges(places: u32, ipv4: &[(u32, PlaceId)], ipv6: &[(u64, PlaceId)]) -> Self {
         let none = Self::none();
         let ipv4 = none.ipv4.overlay(|put| ipv4.iter().for_each(|r| put(r.0, r.1)), Cell::with);
         let ipv6 = none.ipv6.overlay(|put| ipv6.iter().for_each(|r| put(r.0, r.1)), Cell::with);

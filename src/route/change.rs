@@ -145,3 +145,101 @@ fn example(before: Views<'_>, after: Views<'_>, overlap: Overlap) -> Option<Exam
         (from != to).then(|| Example { network: overlap.network(), view, from, to })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::{Strategy, proptest};
+
+    use super::*;
+    use crate::geo::PreferenceId;
+
+    const PLACES: u32 = 4;
+
+    /// How many addresses of each /8 clients can have, but for ranges smaller than a /16.
+    static ROUTABLE: LazyLock<Vec<u64>> = LazyLock::new(|| {
+        let is_routable = |a, b| u64::from(geo::is_routable([a, b, 128, 0].into()));
+        (0..=255).map(|a| (0..=255).map(|b| is_routable(a, b) << 16).sum()).collect()
+    });
+
+    /// The place of each /8 of both families.
+    fn ranges() -> impl Strategy<Value = Vec<PlaceId>> {
+        proptest::collection::vec((0..PLACES).prop_map(PlaceId), 256)
+    }
+
+    /// The first az of each place, in each of two views.
+    fn firsts() -> impl Strategy<Value = [Vec<u16>; 2]> {
+        let view = || proptest::collection::vec(0..3_u16, PLACES as usize);
+        [view(), view()]
+    }
+
+    struct World {
+        places: Places,
+        views: IdVec<ViewId, Arc<View>>,
+        preferences: IdVec<ViewId, Arc<Preferences>>,
+    }
+
+    impl World {
+        fn new(ranges: &[PlaceId], firsts: &[Vec<u16>; 2]) -> Self {
+            let ipv4: Vec<_> = (0_u32..).zip(ranges).map(|(n, place)| (n << 24, *place)).collect();
+            let ipv6: Vec<_> = (0_u64..).zip(ranges).map(|(n, place)| (n << 56, *place)).collect();
+            let places = Places::of_ranges(PLACES, &ipv4, &ipv6);
+            let preferences = Preferences::from_iter((0..3).map(|az| Box::from([AzId(az)])));
+            let preferences = IdVec::from_iter([(); 2].map(|()| Arc::new(preferences.clone())));
+            let views = firsts.iter().map(|firsts| {
+                let mut firsts = firsts.iter().map(|first| PreferenceId(*first));
+                Arc::new(View::build(&places, |_| firsts.next().unwrap()))
+            });
+            Self { views: views.collect(), places, preferences }
+        }
+
+        fn views(&self) -> Views<'_> {
+            let Self { places, views, preferences } = self;
+            Views { places, views, preferences }
+        }
+
+        fn firsts(&self, ip: IpAddr) -> Vec<&[AzId]> {
+            let views = self.views.ids();
+            let order =
+                |view: ViewId| self.preferences[view].order(self.views[view].find(ip).preference);
+            views.map(order).collect()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_share_is_that_of_the_addresses_with_another_first_az(
+            before in ranges(),
+            after in ranges(),
+            firsts_before in firsts(),
+            firsts_after in firsts(),
+        ) {
+            let before = World::new(&before, &firsts_before);
+            let after = World::new(&after, &firsts_after);
+            let change = Change::between(before.views(), after.views());
+            let mut ipv4 = Share::default();
+            for (n, size) in (0..=u8::MAX).zip(ROUTABLE.iter()) {
+                let ip = IpAddr::from([n, 0, 0, 0]);
+                ipv4.of += size;
+                ipv4.part += if before.firsts(ip) == after.firsts(ip) { 0 } else { *size };
+            }
+            let error = (change.ipv4.fraction() - ipv4.fraction()).abs();
+            assert!(error < 1e-4, "{change:?} {ipv4:?}");
+            let is_another = |example: Example| {
+                let ip = example.network.network();
+                before.firsts(ip) != after.firsts(ip) && geo::holds_routable(example.network)
+            };
+            assert_eq!(change.example.is_some(), change.ipv4.part + change.ipv6.part > 0);
+            assert!(change.example.is_none_or(is_another), "{change:?}");
+        }
+    }
+
+    #[test]
+    fn ipv6_that_nobody_knows_does_not_count() {
+        let nowhere = vec![PlaceId(0); 256];
+        let firsts = [vec![0, 1, 2, 0], vec![0; 4]];
+        let world = World::new(&nowhere, &firsts);
+        assert_eq!(Change::between(world.views(), world.views()).ipv6, Share::default());
+    }
+}
