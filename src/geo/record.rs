@@ -2,8 +2,9 @@
 //!
 //! A record is a table of fields and of tables of fields. The one table of all schemas is the
 //! `match` in [`Fields::text`] and [`Fields::number`]: a field counts by its name and that of the
-//! table it is in. Of a list the first element counts. What has another type than expected, or says
-//! nothing that is understood, is as if it were not there.
+//! table it is in. Of a list of tables the first counts. What has another type than expected, or says
+//! nothing that is understood, is as if it were not there. Deeper than that nothing is looked for, so
+//! that a file in which lists nest without end costs no stack.
 
 use std::fmt;
 
@@ -119,15 +120,15 @@ fn country(code: &str) -> Option<Country> {
 
 impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut fields = Self::default();
-        Value { fields: &mut fields, at: At::Record }.deserialize(deserializer)?;
-        Ok(fields)
+        let mut walk = Walk { fields: Self::default(), at: At::Record };
+        walk.deserialize(deserializer)?;
+        Ok(walk.fields)
     }
 }
 
-/// A value of a record, on its way into the fields.
-struct Value<'f, 'de> {
-    fields: &'f mut Fields<'de>,
+/// Walks through a record and picks up its fields.
+struct Walk<'de> {
+    fields: Fields<'de>,
     at: At<'de>,
 }
 
@@ -138,22 +139,26 @@ enum At<'de> {
     Record,
     /// A field of the record, or a table in it.
     Field(&'de str),
+    /// The first of a list of the record.
+    First(&'de str),
     /// A field of a table in the record.
     Inner(&'de str, &'de str),
 }
 
-impl<'de> DeserializeSeed<'de> for Value<'_, 'de> {
+impl<'de> DeserializeSeed<'de> for &mut Walk<'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+        // As `deserialize_any`, which follows pointers to pointers, a call for each, up to the end of
+        // the stack; this refuses them, as the format does. Texts come as octets.
+        deserializer.deserialize_identifier(self)
     }
 }
 
-impl<'de> Value<'_, 'de> {
-    fn number<E: Error>(self, value: f64) -> Result<(), E> {
+impl Walk<'_> {
+    fn number<E: Error>(&mut self, value: f64) -> Result<(), E> {
         match self.at {
-            At::Record => {}
+            At::Record | At::First(_) => {}
             At::Field(key) => self.fields.number("", key, value),
             At::Inner(table, key) => self.fields.number(table, key, value),
         }
@@ -161,7 +166,7 @@ impl<'de> Value<'_, 'de> {
     }
 }
 
-impl<'de> Visitor<'de> for Value<'_, 'de> {
+impl<'de> Visitor<'de> for &mut Walk<'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -169,30 +174,36 @@ impl<'de> Visitor<'de> for Value<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let outside = self.at;
         while let Some(key) = map.next_key::<&str>()? {
-            let at = match self.at {
+            self.at = match outside {
                 At::Record => At::Field(key),
-                At::Field(table) => At::Inner(table, key),
+                At::Field(table) | At::First(table) => At::Inner(table, key),
                 At::Inner(..) => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
             };
-            map.next_value_seed(Value { fields: &mut *self.fields, at })?;
+            map.next_value_seed(&mut *self)?;
         }
+        self.at = outside;
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        if seq.next_element_seed(self)?.is_some() {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
+        if let At::Field(key) = self.at {
+            self.at = At::First(key);
+            seq.next_element_seed(&mut *self)?;
+            self.at = At::Field(key);
         }
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(())
     }
 
-    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<(), E> {
+    fn visit_borrowed_bytes<E: Error>(self, value: &'de [u8]) -> Result<(), E> {
+        let Ok(value) = str::from_utf8(value) else { return Ok(()) };
         match self.at {
-            At::Record => {}
+            At::Record | At::First(_) => {}
             At::Field(key) => self.fields.text("", key, value),
             At::Inner(table, key) => self.fields.text(table, key, value),
         }
@@ -216,10 +227,6 @@ impl<'de> Visitor<'de> for Value<'_, 'de> {
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<(), E> {
         Ok(())
     }
 }
