@@ -3,14 +3,15 @@
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use meridian::geo::{Database, Places, Point, Salt, Slot};
 use meridian::id::IdVec;
+use meridian::route::change::{Change, Views};
 use meridian::route::compile::compile;
-use meridian::route::{Az, AzId, Policy, ViewSpec};
+use meridian::route::{Az, AzId, Policy, ViewId, ViewSpec};
 
 fn main() {
     divan::main();
@@ -34,6 +35,18 @@ fn build_places(bencher: Bencher<'_, '_>) {
 fn compile_view_of_20_azs(bencher: Bencher<'_, '_>) {
     let ((azs, spec), places) = (fleet(), &*PLACES);
     bencher.bench_local(|| compile(black_box(&spec), &azs, places));
+}
+
+/// What an update of the database costs beside being read and compiled.
+#[divan::bench(sample_count = 5, sample_size = 1, args = [1, 20, 200])]
+fn measure_change_of_views(bencher: Bencher<'_, '_>, count: usize) {
+    let ((azs, spec), places) = (fleet(), &*PLACES);
+    let (view, preferences) = compile(&spec, &azs, places);
+    let (view, preferences) = (Arc::new(view), Arc::new(preferences));
+    let views: IdVec<ViewId, _> = (0..count).map(|_| view.clone()).collect();
+    let preferences: IdVec<ViewId, _> = (0..count).map(|_| preferences.clone()).collect();
+    let views = Views { places, views: &views, preferences: &preferences };
+    bencher.bench_local(|| Change::between(black_box(views), black_box(views)));
 }
 
 #[divan::bench(sample_count = 20, sample_size = 1, counters = [ItemsCount::new(LOOKUPS)])]

@@ -5,6 +5,7 @@ pub mod address;
 pub mod asn;
 pub mod country;
 pub mod database;
+pub(crate) mod mixer;
 pub mod overlap;
 mod patch;
 pub mod places;

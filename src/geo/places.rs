@@ -6,7 +6,7 @@
 //! are placed by the address that asks for them, 2002::/16 by the IPv4 addresses embedded in it.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::address::{SIX_TO_FOUR, UNROUTABLE_V4, UNROUTABLE_V6};
+use super::mixer::Mixer;
 use super::ranges::{Key, RangeTable};
 use super::record::Record;
 use super::{Asn, Canonical, Continent, Country, Database, DatabaseInfo, Point, Subdivision};
@@ -253,25 +254,6 @@ impl Id for PlaceId {
 
     fn index(self) -> usize {
         self.0 as usize
-    }
-}
-
-/// Hashes a pair of ids, millions of which are looked up in a build.
-#[derive(Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        let mixed = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ mixed >> 32;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 

@@ -6,12 +6,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::{AzId, Preferences, ViewId};
+use crate::geo::mixer::Mixer;
 use crate::geo::{self, Overlap, Place, PlaceId, Places, View};
 use crate::id::IdVec;
 
@@ -124,11 +126,12 @@ impl Kinds {
         let one_kind = |of: Views<'_>| of.places.places().ids().map(|_| 0).collect();
         let mut kinds = Self { before: one_kind(before), after: one_kind(after) };
         for view in before.views.ids() {
-            let mut known = HashMap::new();
+            let mut known: HashMap<u64, u32, BuildHasherDefault<Mixer>> = HashMap::default();
             let mut divide = |of: Views<'_>, kinds: &mut IdVec<PlaceId, u32>| {
                 for (place, kind) in of.places.places().ids().zip(kinds.values_mut()) {
                     let count = known.len() as u32;
-                    *kind = *known.entry((*kind, of.first(view, place))).or_insert(count);
+                    let first = of.first(view, place).map_or(0, |az| u64::from(az.0) + 1);
+                    *kind = *known.entry(u64::from(*kind) << 32 | first).or_insert(count);
                 }
             };
             divide(before, &mut kinds.before);
