@@ -150,6 +150,16 @@ fn a_pipe_is_no_database() {
 }
 
 #[test]
+fn the_age_of_a_database_is_told_but_for_the_shipped_one() {
+    let ages = |fixture: &str| {
+        let loaded = Files::new(fixture).start();
+        let old = loaded.report.diagnostics.iter().filter(|it| it.code == "geoip/old-database");
+        old.count()
+    };
+    assert_eq!((ages("globe"), ages("shipped")), (1, 0));
+}
+
+#[test]
 fn an_update_that_moves_few_clients_is_taken_at_sight() {
     let files = Files::new("globe");
     let before = files.start();

@@ -184,6 +184,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_place_has_its_narrowest_code_and_its_autonomous_system() {
+        let place = ExplainedPlace {
+            point: Some((48.14, 11.58)),
+            point_from: Some("city.mmdb".into()),
+            country: Some("DE".into()),
+            continent: Some("EU".into()),
+            subdivision: Some("DE-BY".into()),
+            asn: Some(64500),
+            network: "1.0.0.0/24".into(),
+        };
+        let shown = "48.14, 11.58 (DE-BY, EU, AS64500) from city.mmdb, as all of 1.0.0.0/24";
+        assert_eq!(placed(&place), shown);
+    }
+
+    #[test]
     fn a_place_without_coordinates_is_not_one_that_no_database_has() {
         let mut place = ExplainedPlace {
             point: None,
