@@ -78,25 +78,59 @@ impl Reference {
         let reader = Reader::from_source(world()).unwrap();
         let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
         let mut orders: HashMap<Vec<AzId>, usize> = HashMap::new();
-        let mut by_record: HashMap<Option<usize>, usize> = HashMap::new();
+        let mut by_record: HashMap<(Option<usize>, bool), usize> = HashMap::new();
         let options = WithinOptions::default().include_networks_without_data();
         for found in reader.networks(options).unwrap() {
             let found = found.unwrap();
-            let order = *by_record.entry(found.offset()).or_insert_with(|| {
-                let next = orders.len();
-                *orders.entry(order_of_record(&found)).or_insert(next)
-            });
-            let (changes, start) = match found.network().unwrap().ip() {
-                IpAddr::V4(ip) => (&mut ipv4, u64::from(ip.to_bits())),
-                IpAddr::V6(ip) => (&mut ipv6, (ip.to_bits() >> 64) as u64),
-            };
-            match changes.last() {
-                Some(&(last, _)) if last == start => {}
-                Some(&(_, last)) if last == order => {}
-                _ => changes.push((start, order)),
+            let network = found.network().unwrap();
+            let network = IpNet::new(network.ip(), network.prefix()).unwrap();
+            let changes = if network.addr().is_ipv4() { &mut ipv4 } else { &mut ipv6 };
+            for start in parts(network) {
+                let in_net = is_in_net(start);
+                let order = *by_record.entry((found.offset(), in_net)).or_insert_with(|| {
+                    let next = orders.len();
+                    *orders.entry(order_of_record(&found, in_net)).or_insert(next)
+                });
+                let start = key(start);
+                match changes.last() {
+                    Some(&(last, _)) if last == start => {}
+                    Some(&(_, last)) if last == order => {}
+                    _ => changes.push((start, order)),
+                }
             }
         }
         Self { reader, ipv4, ipv6 }
+    }
+}
+
+/// Where the parts of `network` begin into which the networks of the rules cut it.
+fn parts(network: IpNet) -> impl Iterator<Item = IpAddr> {
+    let (first, last) = (network.network(), network.broadcast());
+    let inside = EDGES.partition_point(|edge| *edge <= first);
+    let inside = EDGES[inside..].iter().copied().take_while(move |edge| *edge <= last);
+    std::iter::once(first).chain(inside)
+}
+
+/// The first address of each network of the rules, and the first behind it, ascending.
+static EDGES: LazyLock<Vec<IpAddr>> = LazyLock::new(|| {
+    let after = |ip| match ip {
+        IpAddr::V4(ip) => IpAddr::from(Ipv4Addr::from_bits(ip.to_bits() + 1)),
+        IpAddr::V6(ip) => IpAddr::from(Ipv6Addr::from_bits(ip.to_bits() + 1)),
+    };
+    let edges = NETS.iter().flat_map(|net| [net.network(), after(net.broadcast())]);
+    let mut edges: Vec<_> = edges.collect();
+    edges.sort_unstable();
+    edges
+});
+
+fn is_in_net(ip: IpAddr) -> bool {
+    NETS.iter().any(|net| net.contains(&ip))
+}
+
+fn key(ip: IpAddr) -> u64 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_bits().into(),
+        IpAddr::V6(ip) => (ip.to_bits() >> 64) as u64,
     }
 }
 
@@ -106,16 +140,17 @@ fn reference_order(ip: IpAddr) -> Vec<AzId> {
         (IpAddr::V6(ip), _) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
         (ip, _) => ip,
     };
-    order_of_record(&REFERENCE.reader.lookup(ip).unwrap())
+    order_of_record(&REFERENCE.reader.lookup(ip).unwrap(), is_in_net(ip))
 }
 
 /// The length of the widest prefix around `ip` in which all have its order and none is placed by
 /// another address.
 fn reference_scope(ip: IpAddr) -> u8 {
     let (placed_by, lead) = placed_by(ip);
-    let (changes, key, width) = match placed_by {
-        IpAddr::V4(ip) => (&REFERENCE.ipv4, u64::from(ip.to_bits()), 32),
-        IpAddr::V6(ip) => (&REFERENCE.ipv6, (ip.to_bits() >> 64) as u64, 64),
+    let key = key(placed_by);
+    let (changes, width) = match placed_by {
+        IpAddr::V4(_) => (&REFERENCE.ipv4, 32),
+        IpAddr::V6(_) => (&REFERENCE.ipv6, 64),
     };
     let is_good = |len: u8| {
         let rest = u64::MAX.checked_shr(u32::from(64 - width + len)).unwrap_or(0);
@@ -162,7 +197,7 @@ fn overlaps(barrier: &IpNet, ip: IpAddr, first: u64, last: u64) -> bool {
 }
 
 /// The order of azs for a record, as the rules of `spec` and of `nearest` have it.
-fn order_of_record(found: &LookupResult<'_, Vec<u8>>) -> Vec<AzId> {
+fn order_of_record(found: &LookupResult<'_, Vec<u8>>, in_net: bool) -> Vec<AzId> {
     let code: Option<&str> = found.decode_path(&path!["country", "iso_code"]).unwrap();
     let country = code.and_then(Country::from_code);
     let latitude: Option<f64> = found.decode_path(&path!["location", "latitude"]).unwrap();
@@ -173,6 +208,7 @@ fn order_of_record(found: &LookupResult<'_, Vec<u8>>) -> Vec<AzId> {
     let mut rest: Vec<AzId> = AZS.ids().collect();
     let mut order = Vec::new();
     let preferred: &[&str] = match (code, country.and_then(Country::continent)) {
+        _ if in_net => &["tokyo"],
         (Some("IN"), _) => &["singapore", "mumbai"],
         (_, Some(Continent::Oceania)) => &["sydney"],
         _ => &[],
@@ -211,16 +247,21 @@ fn biased_angle((latitude, longitude): (f64, f64), az: AzId) -> f64 {
 }
 
 fn spec() -> ViewSpec {
-    let rule = |set, prefer: &[&str]| Rule {
-        clients: vec![set],
+    let nets = NETS.iter().copied().map(ClientSet::Net).collect();
+    let rule = |clients, prefer: &[&str]| Rule {
+        clients,
         prefer: prefer.iter().map(|name| az(name)).collect(),
     };
     ViewSpec {
         azs: AZS.ids().collect(),
         policy: Policy::Nearest { order: vec![] },
         rules: vec![
-            rule(ClientSet::Country(Country::from_code("IN").unwrap()), &["singapore", "mumbai"]),
-            rule(ClientSet::Continent(Continent::Oceania), &["sydney"]),
+            rule(nets, &["tokyo"]),
+            rule(
+                vec![ClientSet::Country(Country::from_code("IN").unwrap())],
+                &["singapore", "mumbai"],
+            ),
+            rule(vec![ClientSet::Continent(Continent::Oceania)], &["sydney"]),
         ],
     }
 }
@@ -278,6 +319,12 @@ fn clients() -> impl Iterator<Item = IpAddr> {
             }),
         })
     });
+    let nets = NETS.iter().flat_map(|net| [net.network(), net.broadcast()]).flat_map(move |end| {
+        [-1, 0, 1].map(move |step| match end {
+            IpAddr::V4(_) => ipv4(key(end).wrapping_add_signed(step)),
+            IpAddr::V6(_) => ipv6(key(end).wrapping_add_signed(step)),
+        })
+    });
     near(&REFERENCE.ipv4, 1)
         .take(6000)
         .map(ipv4)
@@ -289,6 +336,9 @@ fn clients() -> impl Iterator<Item = IpAddr> {
         .chain(near(&REFERENCE.ipv4, 7).map(embedded(0xffff << 32, 0)).take(500))
         .chain(near(&REFERENCE.ipv4, 8).map(embedded(0x64_ff9b << 96, 0)).take(500))
         .chain(near(&REFERENCE.ipv4, 9).map(embedded(0x2002 << 112, 80)).take(500))
+        .chain(random(10).map(|n| 0x0200_0000 | n & 0x01ff_ffff).map(ipv4).take(500))
+        .chain(random(11).map(|n| 0x2600 << 48 | n >> 24).map(ipv6).take(500))
+        .chain(nets)
         .chain(barriers)
 }
 
@@ -301,6 +351,12 @@ fn random(stream: u64) -> impl Iterator<Item = u64> {
         z ^ (z >> 31)
     })
 }
+
+/// What the first rule is for: around many ranges, within one, and at the ends of others.
+static NETS: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
+    let nets = ["2.0.0.0/7", "8.8.8.128/25", "49.36.0.0/14", "2600::/24", "2a02:6b8:c00::/48"];
+    nets.iter().map(|text| net(text)).collect()
+});
 
 /// What is not placed by its own address.
 static BARRIERS: LazyLock<Vec<IpNet>> = LazyLock::new(|| {

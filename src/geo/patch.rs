@@ -7,14 +7,13 @@
 //! both sides of an edge and costs one more search.
 
 use std::cmp::Reverse;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use ipnet::IpNet;
 
 use super::address::{MIXED, SIX_TO_FOUR};
 use super::places::Cell;
 use super::ranges::{Builder, Key, RangeTable, prefix_len};
-use super::runs::Runs;
 use super::{PlaceId, PreferenceId};
 
 /// The segments of one address family.
@@ -71,7 +70,8 @@ pub(super) struct Covered {
 /// The ranges of the places and what the view makes of them, without nets.
 pub(super) struct Shared<'a, K> {
     pub(super) ranges: &'a RangeTable<K, Cell>,
-    pub(super) runs: &'a Runs,
+    /// The ranges around one that have the same.
+    pub(super) run: &'a dyn Fn(usize) -> Range<usize>,
     pub(super) kind: &'a dyn Fn(Cell) -> Kind,
 }
 
@@ -172,7 +172,7 @@ impl<K: Key> Shared<'_, K> {
     fn push_ends(&self, keys: &RangeInclusive<K>, pieces: &mut Vec<Piece<K>>) {
         let [head, tail] = [*keys.start(), *keys.end()].map(|key| {
             let range = self.ranges.find(key);
-            let run = self.ranges.keys(self.runs.around(range));
+            let run = self.ranges.keys((self.run)(range));
             (run, (self.kind)(self.ranges.value(range)))
         });
         if head.0 == tail.0 {

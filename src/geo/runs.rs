@@ -1,11 +1,14 @@
-//! Runs of equal neighbours in a long list, with a bit for each item.
+//! Runs of equal neighbours in a long list, with a bit for each sixteen items.
 //!
-//! The ends of a run are the nearest set bits. Where these are far, a summary of the words skips
-//! 4,096 items a step.
+//! Where runs are short, as nearly everywhere, their ends are found by comparing a few neighbours.
+//! Where they are long, bits say which blocks of items to pass over, and a summary of the words of
+//! these 4,096 blocks at a step. The items themselves are not kept: whoever asks tells which begin
+//! a run.
 
 use std::ops::Range;
 
-/// Which items begin a run: a bit for each, and a bit for each word that has any set.
+/// Which blocks have an item that begins a run: a bit for each, and a bit for each word that has
+/// any set.
 #[derive(Debug)]
 pub(super) struct Runs {
     len: usize,
@@ -14,16 +17,14 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// The runs of equal items, of which there is at least one.
-    pub(super) fn of<T: PartialEq>(items: impl ExactSizeIterator<Item = T>) -> Self {
-        let len = items.len();
-        let mut words = vec![0; len.div_ceil(64)];
-        let mut last = None;
-        for (index, item) in items.enumerate() {
-            if last.as_ref() != Some(&item) {
-                words[index / 64] |= 1 << (index % 64);
+    /// The runs of `len` items, of which `begins` tells whether one begins a run. The first does.
+    pub(super) fn of(len: usize, begins: impl Fn(usize) -> bool) -> Self {
+        let blocks = len.div_ceil(BLOCK);
+        let mut words = vec![0; blocks.div_ceil(64)];
+        for block in 0..blocks {
+            if items(block, len).any(&begins) {
+                words[block / 64] |= 1 << (block % 64);
             }
-            last = Some(item);
         }
         let mut summary = vec![0; words.len().div_ceil(64)];
         for (index, _) in words.iter().enumerate().filter(|(_, word)| **word != 0) {
@@ -32,56 +33,51 @@ impl Runs {
         Self { len, words: words.into(), summary: summary.into() }
     }
 
-    /// The run that the item at `index` is part of.
+    /// The run that the item at `index` is part of; `begins` is that of [`Runs::of`].
     #[inline]
-    pub(super) fn around(&self, index: usize) -> Range<usize> {
-        self.first(index)..self.end(index)
+    pub(super) fn around(&self, index: usize, begins: impl Fn(usize) -> bool) -> Range<usize> {
+        let block = index / BLOCK;
+        let near = (block * BLOCK..=index).rev().find(|item| begins(*item));
+        let first = near.unwrap_or_else(|| {
+            let mut items = items(self.last_before(block), self.len);
+            items.rfind(|item| begins(*item)).unwrap_or(0)
+        });
+        let near = (index + 1..items(block, self.len).end).find(|item| begins(*item));
+        let end =
+            near.or_else(|| items(self.first_after(block)?, self.len).find(|item| begins(*item)));
+        first..end.unwrap_or(self.len)
     }
 
-    /// The last set bit up to `index`.
-    #[inline]
-    fn first(&self, index: usize) -> usize {
-        let word = index / 64;
-        let here = self.words[word] & up_to(index);
+    /// The last block before `block` that is marked; the first of all is, and this is not it.
+    fn last_before(&self, block: usize) -> usize {
+        let word = block / 64;
+        let here = self.words[word] & up_to(block) & !(1 << (block % 64));
         if here != 0 {
             return word * 64 + highest(here);
         }
-        let word = self.last_word_before(word);
-        word * 64 + highest(self.words[word])
-    }
-
-    /// The first set bit behind `index`, else the number of items.
-    #[inline]
-    fn end(&self, index: usize) -> usize {
-        let word = index / 64;
-        let here = self.words[word] & !up_to(index);
-        if here != 0 {
-            return word * 64 + lowest(here);
-        }
-        match self.first_word_after(word) {
-            Some(word) => word * 64 + lowest(self.words[word]),
-            None => self.len,
-        }
-    }
-
-    /// The last word before `word` that is not 0; the first word never is.
-    fn last_word_before(&self, word: usize) -> usize {
         let mut at = word / 64;
         let mut set = self.summary[at] & up_to(word) & !(1 << (word % 64));
         while set == 0 && at > 0 {
             at -= 1;
             set = self.summary[at];
         }
-        at * 64 + highest(set)
+        let word = at * 64 + highest(set);
+        word * 64 + highest(self.words[word])
     }
 
-    /// The first word after `word` that is not 0.
-    fn first_word_after(&self, word: usize) -> Option<usize> {
+    /// The first block after `block` that is marked.
+    fn first_after(&self, block: usize) -> Option<usize> {
+        let word = block / 64;
+        let here = self.words[word] & !up_to(block);
+        if here != 0 {
+            return Some(word * 64 + lowest(here));
+        }
         let at = word / 64;
         let here = self.summary[at] & !up_to(word);
         let later = (at + 1..).zip(&self.summary[at + 1..]).map(|(at, set)| (at, *set));
         let (at, set) = std::iter::once((at, here)).chain(later).find(|(_, set)| *set != 0)?;
-        Some(at * 64 + lowest(set))
+        let word = at * 64 + lowest(set);
+        Some(word * 64 + lowest(self.words[word]))
     }
 
     /// The bytes that the bits take.
@@ -89,6 +85,15 @@ impl Runs {
         size_of_val(&*self.words) + size_of_val(&*self.summary)
     }
 }
+
+/// The items of a block among `len`.
+#[inline]
+fn items(block: usize, len: usize) -> Range<usize> {
+    block * BLOCK..((block + 1) * BLOCK).min(len)
+}
+
+/// How many items share a bit: more would make look-ups compare more of them.
+const BLOCK: usize = 16;
 
 /// The bits of a word up to and with that of `index`.
 #[inline]
@@ -110,24 +115,25 @@ fn lowest(word: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::{any, proptest};
+    use proptest::prelude::{any, prop_oneof, proptest};
 
     use super::*;
 
     proptest! {
         #[test]
         fn runs_are_maximal(
-            lengths in proptest::collection::vec(1..20_000_usize, 1..6),
+            lengths in proptest::collection::vec(prop_oneof![1..40_usize, 1..200_000_usize], 1..12),
             near in any::<usize>(),
         ) {
             let items: Vec<_> =
                 (0..).zip(&lengths).flat_map(|(item, len)| vec![item % 2; *len]).collect();
-            let runs = Runs::of(items.iter());
+            let begins = |item: usize| item == 0 || items[item] != items[item - 1];
+            let runs = Runs::of(items.len(), begins);
             let mut first = 0;
             for len in lengths {
                 let run = first..first + len;
                 for index in [run.start, run.start + near % len, run.end - 1] {
-                    assert_eq!(runs.around(index), run);
+                    assert_eq!(runs.around(index, begins), run);
                 }
                 first = run.end;
             }

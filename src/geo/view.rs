@@ -2,10 +2,10 @@
 //! by it (RFC 7871 section 7.2.1).
 //!
 //! The ranges of addresses are those of the places and shared by all views. A view adds the
-//! preference of each place and a bit for each range, which says whether a run of equal preference
-//! begins with it. The scope is the widest prefix around a client that lies in one run; barriers
-//! end runs, so that it never covers a client who is not placed by its address. Networks that rules
-//! name lie over the ranges as a patch, and are few.
+//! preference of each place, and marks that lead to the ends of long runs of equal preference. The
+//! scope is the widest prefix around a client that lies in one run; barriers end runs, so that it
+//! never covers a client who is not placed by its address. Networks that rules name lie over the
+//! ranges as a patch, and are few.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -127,14 +127,13 @@ impl<K: Key> Family<K> {
         cover: Option<Cover<K>>,
         in_net: &mut impl FnMut(PlaceId, usize) -> Option<PreferenceId>,
     ) -> Option<Self> {
-        let kind = |cell: Cell| Kind {
-            preference: preferences[cell.place()],
-            is_barrier: cell.is_barrier(),
-        };
-        let runs = Runs::of(ranges.values().iter().map(|cell| kind(*cell)));
+        let cells = ranges.values();
+        let runs = Runs::of(cells.len(), |range| begins_run(cells, preferences, range));
         let patch = match cover {
             Some(cover) => {
-                let shared = Shared { ranges, runs: &runs, kind: &kind };
+                let run = |range| runs.around(range, |range| begins_run(cells, preferences, range));
+                let kind = |cell| kind(cell, preferences);
+                let shared = Shared { ranges, run: &run, kind: &kind };
                 Some(Patch::build(&cover, &shared, in_net)?)
             }
             None => None,
@@ -155,7 +154,8 @@ impl<K: Key> Family<K> {
         let len = if cell.is_barrier() {
             K::WIDTH
         } else {
-            let run = self.runs.around(range);
+            let cells = self.ranges.values();
+            let run = self.runs.around(range, |range| begins_run(cells, preferences, range));
             match left {
                 Some(left) => left.prefix_len(self.ranges.keys(run), key),
                 None => self.ranges.prefix_len(run, key),
@@ -183,6 +183,17 @@ impl<K: Key> Family<K> {
     fn size(&self) -> usize {
         self.runs.size() + self.patch.as_ref().map_or(0, Patch::size)
     }
+}
+
+#[inline]
+fn kind(cell: Cell, preferences: &IdVec<PlaceId, PreferenceId>) -> Kind {
+    Kind { preference: preferences[cell.place()], is_barrier: cell.is_barrier() }
+}
+
+/// Whether a run begins with the range.
+#[inline]
+fn begins_run(cells: &[Cell], preferences: &IdVec<PlaceId, PreferenceId>, range: usize) -> bool {
+    range == 0 || kind(cells[range - 1], preferences) != kind(cells[range], preferences)
 }
 
 impl Id for PreferenceId {
