@@ -191,8 +191,8 @@ mod tests {
             let preferences = Preferences::from_iter((0..3).map(|az| Box::from([AzId(az)])));
             let preferences = IdVec::from_iter([(); 2].map(|()| Arc::new(preferences.clone())));
             let views = firsts.iter().map(|firsts| {
-                let mut firsts = firsts.iter().map(|first| PreferenceId(*first));
-                Arc::new(View::build(&places, |_| firsts.next().unwrap()))
+                let first = |place: PlaceId, _| Some(PreferenceId(firsts[place.0 as usize]));
+                Arc::new(View::build(&places, &[], first).unwrap())
             });
             Self { views: views.collect(), places, preferences }
         }
