@@ -10,8 +10,9 @@ use divan::{Bencher, black_box};
 use meridian::health::{Cause, Check, CheckKind, MonitorSpec, Outcome, Thresholds, Verdict};
 use meridian::id::{Id, IdVec};
 use meridian::route::{
-    Address, AllDown, Az, AzId, Director, Effects, Endpoint, Event, FamilyDown, MinUp, Overrides,
-    Policy, Pool, PoolAz, Preferences, Routing, Saved, Topology, ViewId, ViewSpec,
+    Address, AllDown, Az, AzId, Director, Effects, Endpoint, Event, FamilyDown, MinUp, Override,
+    OverrideKind, Overrides, Policy, Pool, PoolAz, Preferences, Routing, Saved, Topology, ViewId,
+    ViewSpec,
 };
 use meridian::time::{Monotonic, Now, Wall};
 
@@ -33,6 +34,19 @@ fn loss_of_an_az_of_one_pool(bencher: Bencher<'_, '_>) {
     bencher.with_inputs(|| failing(&routing)).bench_local_values(lose);
 }
 
+/// An operator drains the az in every pool.
+#[divan::bench(sample_count = 20)]
+fn drain_of_an_az_of_all_pools(bencher: Bencher<'_, '_>) {
+    let routing = routing(Addresses::Own);
+    bencher.with_inputs(|| up(&routing)).bench_local_values(|(mut director, now)| {
+        let order = drain(&director, now);
+        director.consider(&order, now).expect("other azs are eligible");
+        let effects = director.apply(Event::Override(order), now);
+        assert_eq!(effects.transitions.len(), POOLS);
+        (effects, director)
+    });
+}
+
 /// A result that agrees with the state: what the task does nearly always.
 #[divan::bench]
 fn calm_result(bencher: Bencher<'_, '_>) {
@@ -41,6 +55,18 @@ fn calm_result(bencher: Bencher<'_, '_>) {
         let outcome = outcome(0, Verdict::Success);
         black_box(director.apply(Event::Outcome { epoch: 1, outcome }, now))
     });
+}
+
+fn drain(director: &Director, now: Now) -> Override {
+    Override {
+        kind: OverrideKind::Drain,
+        given: "az00".into(),
+        targets: director.expand("az00").expect("there is such an az"),
+        reason: "deploy".into(),
+        by: "uid 0".into(),
+        given_at: now.wall,
+        until: Wall::from_epoch(now.wall.since_epoch() + Duration::from_secs(3600)),
+    }
 }
 
 /// Applies the last failing result. What is to be dropped is returned, not measured.

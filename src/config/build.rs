@@ -380,7 +380,7 @@ mod tests {
         assert_eq!(world.reload(), [""; 0]);
         world.write("meridian.toml", SERVER);
         let kept = "warning[reload/kept-group]: \
-                    zone a.example is kept as it was, so group `partners` stays";
+                    zone a.example is kept as it was, so group `partners` of meridian.toml stays";
         assert_eq!(world.reload(), [kept]);
         assert!(world.config.zones[0].is_kept);
         assert_eq!(world.reload(), [kept]);

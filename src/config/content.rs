@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::files::read_file;
 use crate::diag::{Diagnostic, Sources};
-use crate::span::FileId;
+use crate::span::{FileId, Span};
 
 /// The files of one load.
 #[derive(Default)]
@@ -63,13 +63,18 @@ impl Contents {
         Ok(content)
     }
 
-    /// What the files were, with the texts that `diagnostics` show, and what the next load needs.
-    pub(super) fn finish(self, diagnostics: &[Diagnostic]) -> (Sources, KnownContents) {
+    /// What the files were, with the texts that `diagnostics` show and `later` ones may, and what the
+    /// next load needs.
+    pub(super) fn finish(
+        self,
+        diagnostics: &[Diagnostic],
+        later: impl Iterator<Item = Span>,
+    ) -> (Sources, KnownContents) {
         let Self { mut sources, known, read } = self;
         let spans = diagnostics.iter().flat_map(|fault| {
             fault.span.into_iter().chain(fault.related.iter().map(|(span, _)| *span))
         });
-        let shown: HashSet<_> = spans.map(|span| span.file).collect();
+        let shown: HashSet<_> = spans.chain(later).map(|span| span.file).collect();
         sources.forget_texts(|file| shown.contains(&file));
         let files = read.into_iter().map(|(path, Content { id, hash, .. })| (path, (id, hash)));
         let files = files.collect();
@@ -93,7 +98,7 @@ mod tests {
             fs::write(&path, text).unwrap();
             let mut contents = Contents::after(known.clone());
             let id = contents.read(&path).unwrap().id;
-            known = contents.finish(&[]).1;
+            known = contents.finish(&[], [].into_iter()).1;
             id.0
         };
         texts.iter().map(&mut load).collect()

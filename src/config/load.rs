@@ -101,7 +101,8 @@ fn load_after(path: &Path, environment: &Environment, last: &Memory) -> Load {
     let of_sources = &contents.sources;
     diagnostics
         .sort_by_key(|fault| fault.span.map(|span| (of_sources.position(span.file), span.start)));
-    let (sources, contents) = contents.finish(&diagnostics);
+    let (sources, contents) =
+        contents.finish(&diagnostics, databases.iter().filter_map(DatabaseFile::span));
     let memory = Arc::new(Memory { contents, readings });
     Load { sources, diagnostics, databases, server, zones, memory }
 }

@@ -12,20 +12,20 @@ use proptest::sample::subsequence;
 use proptest::{bool, collection, option};
 
 use super::OverrideKind::{Drain, ForceDown, ForceUp};
-use super::eligibility::Counted;
-use super::pool_health::counted;
-use super::status::{AzStatus, EndpointStatus, PoolStatus, ShownAzState, ShownOverride, Status};
+use super::status::{ShownAzState, Status};
 use super::{
-    AllDown, Az, AzId, AzRoute, Choice, Director, Effects, Eligibility, Endpoint, Event, Family,
-    FamilyDown, LastAzs, MinUp, Override, OverrideChange, OverrideKind, Overrides, Policy, Pool,
-    PoolAz, PoolId, Preferences, ProbeAt, Refusal, Routing, RoutingTable, Saved, Tier, Topology,
-    ViewId, ViewSpec,
+    AllDown, Az, AzId, Director, Effects, Eligibility, Endpoint, Event, FamilyDown, MinUp,
+    Override, OverrideKind, Overrides, Policy, Pool, PoolAz, PoolId, Preferences, ProbeAt, Routing,
+    RoutingTable, Saved, Topology, ViewId, ViewSpec,
 };
 use crate::health::{
     Cause, Check, CheckKind, HealthState, MonitorId, MonitorSpec, Outcome, Thresholds, Verdict,
 };
 use crate::id::{Id, IdVec};
 use crate::time::{Monotonic, Now, Wall};
+
+mod overrides;
+mod recomputed;
 
 proptest! {
     #[test]
@@ -204,100 +204,6 @@ proptest! {
     }
 
     #[test]
-    fn what_is_forced_down_is_never_given(start in topology(), steps in steps()) {
-        let mut world = World::start(&start);
-        for step in steps {
-            drop(world.step(step));
-            world.for_each_given(|_, az, endpoint| {
-                assert_ne!(kind(&az.overridden), Some(ForceDown));
-                assert_ne!(kind(&endpoint.overridden), Some(ForceDown));
-            });
-        }
-    }
-
-    #[test]
-    fn what_is_drained_is_given_in_the_last_tier_alone(start in topology(), steps in steps()) {
-        let mut world = World::start(&start);
-        for step in steps {
-            drop(world.step(step));
-            world.for_each_given(|tier, az, endpoint| {
-                let kinds = [kind(&az.overridden), kind(&endpoint.overridden)];
-                assert!(tier == Tier::Drained || !kinds.contains(&Some(Drain)));
-            });
-        }
-    }
-
-    #[test]
-    fn what_is_measured_goes_on_beneath(start in topology(), steps in steps()) {
-        let (mut world, mut twin) = (World::start(&start), World::start(&start));
-        for step in steps {
-            drop(world.step(step.clone()));
-            drop(twin.step(match step {
-                Step::Give(..) | Step::Clear(_) => Step::Wait(0),
-                step => step,
-            }));
-            assert_eq!(states(&world.status()), states(&twin.status()));
-            assert_eq!(monitors(&world.status()), monitors(&twin.status()));
-            assert_eq!(world.pending, twin.pending);
-        }
-    }
-
-    #[test]
-    fn a_clock_that_jumps_is_noticed_within_a_second(start in topology(), steps in steps()) {
-        let mut world = World::start(&start);
-        for step in steps {
-            let effects = world.step(step);
-            let overrides = world.director.overrides();
-            assert!(overrides.iter().all(|order| order.until > world.now.wall));
-            let soon = world.now.mono + Duration::from_secs(1);
-            assert!(overrides.is_empty() || effects.wake.is_some_and(|wake| wake <= soon));
-        }
-    }
-
-    #[test]
-    fn changes_of_overrides_add_up(start in topology(), steps in steps()) {
-        let mut world = World::start(&start);
-        let mut known: Vec<Override> = Vec::new();
-        for step in steps {
-            for change in world.step(step).overrides {
-                match change {
-                    OverrideChange::Given(order) => known.push(order),
-                    OverrideChange::Replaced(order)
-                    | OverrideChange::Cleared(order)
-                    | OverrideChange::Expired(order) => {
-                        let position = known.iter().position(|it| *it == order);
-                        known.remove(position.unwrap());
-                    }
-                }
-            }
-            assert!(known.iter().eq(world.director.overrides().iter()));
-        }
-    }
-
-    #[test]
-    fn an_override_is_refused_where_it_takes_the_last_az(
-        start in topology(),
-        steps in steps(),
-        kind in kinds(),
-        target in 0..TARGETS.len(),
-    ) {
-        let mut world = World::start(&start);
-        for step in steps {
-            drop(world.step(step));
-        }
-        let order = world.order(kind, target, 60);
-        let refused = world.director.consider(&order, world.now);
-        let refused: Vec<LastAzs> = refused.err().map(|Refusal(last)| last).unwrap_or_default();
-        let before = eligible_azs(&world.status());
-        drop(world.apply(Event::Override(order)));
-        let after = eligible_azs(&world.status());
-        let lost = before.into_iter().filter(|(pool, _)| !after.contains_key(pool));
-        let lost: BTreeMap<String, Vec<String>> = lost.collect();
-        let told = refused.into_iter().map(|LastAzs { pool, azs }| (pool, azs));
-        assert_eq!(told.collect::<BTreeMap<_, _>>(), lost);
-    }
-
-    #[test]
     fn a_restart_goes_on_from_what_was_saved(start in topology(), steps in steps()) {
         let mut world = World::start(&start);
         for step in steps {
@@ -344,14 +250,6 @@ enum Step {
     /// The wall clock is set forward or back.
     Jump(i64),
     Replace(Topology),
-}
-
-/// What a status does not show of an az.
-struct Hidden {
-    /// Which endpoints would count as up without overrides.
-    measured: Vec<bool>,
-    was_up: bool,
-    is_fresh: bool,
 }
 
 const WAIT: Duration = Duration::from_secs(3);
@@ -454,192 +352,6 @@ impl World {
     fn status(&self) -> Status {
         self.director.status(self.now)
     }
-
-    /// Calls `claim` with each pool, its status, and the order and choice of each preference.
-    fn for_each_choice(&self, mut claim: impl FnMut(&Pool, &PoolStatus, &[AzId], Choice)) {
-        let (table, status) = (self.director.routes(), self.status());
-        let Routing { topology, preferences } = &self.director.routing;
-        for ((id, pool), status) in topology.pools.iter().zip(&status.pools) {
-            for (preference, order) in preferences[pool.view].iter() {
-                claim(pool, status, order, table.pools[id].choice(preference));
-            }
-        }
-    }
-
-    /// Calls `claim` with each endpoint that any client is given, its az and the tier.
-    fn for_each_given(&self, mut claim: impl FnMut(Tier, &AzStatus, &EndpointStatus)) {
-        let (table, status) = (self.director.routes(), self.status());
-        for (routes, pool) in table.pools.values().zip(&status.pools) {
-            for choice in &**routes.row {
-                let Some(az) = choice.az.map(usize::from) else { continue };
-                let AzRoute { addresses_v4, addresses_v6, .. } = &routes.azs[az];
-                let v4 = addresses_v4.iter().copied().map(IpAddr::V4);
-                for address in v4.chain(addresses_v6.iter().copied().map(IpAddr::V6)) {
-                    let az = &pool.azs[az];
-                    let endpoint = az.endpoints.iter().find(|it| it.address == address.to_string());
-                    claim(choice.tier, az, endpoint.unwrap());
-                }
-            }
-        }
-    }
-
-    fn choices_are_as_recomputed(&self) {
-        self.for_each_choice(|pool, status, order, choice| {
-            let positions: Vec<usize> = positions(pool, order);
-            let first = |is_in: &dyn Fn(&AzStatus) -> bool| {
-                positions.iter().copied().find(|&position| is_in(&status.azs[position]))
-            };
-            let last = |position: &usize| self.hidden(pool, *position).was_up;
-            let is_in = |tier: Tier| move |az: &AzStatus| tier_of(pool, az) == Some(tier);
-            let eligible = || first(&is_in(Tier::Eligible));
-            let alive = || {
-                let whole =
-                    |az: &AzStatus| is_in(Tier::Alive)(az) && is_alive_where_needed(pool, az);
-                first(&whole).or_else(|| first(&is_in(Tier::Alive)))
-            };
-            let dead = || {
-                let mut dead = positions.iter().copied();
-                let is_dead = |at: &usize| is_in(Tier::AllDown)(&status.azs[*at]);
-                dead.find(|at| is_dead(at) && last(at)).or_else(|| first(&is_in(Tier::AllDown)))
-            };
-            let drained = || {
-                let is_drained = is_in(Tier::Drained);
-                let mut all = positions.iter().copied();
-                let alive = all.find(|&at| {
-                    let hidden = self.hidden(pool, at);
-                    is_drained(&status.azs[at]) && is_alive_when_drained(&status.azs[at], &hidden)
-                });
-                alive.or_else(|| first(&is_drained))
-            };
-            let heeded = eligible()
-                .map(|az| (az, Tier::Eligible))
-                .or_else(|| alive().map(|az| (az, Tier::Alive)));
-            let expected = match pool.all_down {
-                AllDown::Open | AllDown::Last => heeded
-                    .or_else(|| dead().map(|az| (az, Tier::AllDown)))
-                    .or_else(|| drained().map(|az| (az, Tier::Drained))),
-                AllDown::Closed | AllDown::Fallback(_) => heeded,
-            };
-            let expected = expected.map_or((None, Tier::AllDown), |(az, tier)| (Some(az), tier));
-            assert_eq!((choice.az.map(usize::from), choice.tier), expected);
-        });
-    }
-
-    /// What the status does not show of an az of a pool.
-    fn hidden(&self, pool: &Pool, position: usize) -> Hidden {
-        let id = self.director.routing.topology.pools.position(|it| it.name == pool.name).unwrap();
-        let health = &self.director.pools[id].azs[position];
-        let az = &pool.azs[position];
-        let measured = counted(&self.director.watches, az, &health.while_unknown);
-        let forced = self.director.forces.get(&(id, position as u16));
-        let fresh_until = forced.and_then(|forced| forced.fresh_until);
-        Hidden {
-            measured: measured.map(|it| it == Counted::Up).collect(),
-            was_up: pool.all_down == AllDown::Last && health.was_up.contains(&true),
-            is_fresh: fresh_until.is_some_and(|until| until > self.now.mono),
-        }
-    }
-
-    /// Whether answers that depend on an az may soon be wrong: not for what is measured where an
-    /// operator decides.
-    fn is_moving(&self, pool: &Pool, position: usize, az: &AzStatus) -> bool {
-        let free = az.endpoints.iter().filter(|it| it.overridden.is_none());
-        let mut monitors = free.filter_map(|it| it.monitor.as_ref());
-        let tier = tier_of(pool, az);
-        let is_held = matches!(tier, Some(Tier::Alive | Tier::AllDown))
-            && matches!(az.state, ShownAzState::Held { .. });
-        let is_measured = az.overridden.is_none() && !matches!(tier, None | Some(Tier::Drained));
-        self.hidden(pool, position).is_fresh
-            || is_held
-            || is_measured && monitors.any(|it| it.failing || it.fresh)
-    }
-
-    fn ttls_are_as_recomputed(&self) -> bool {
-        let mut are_as_recomputed = true;
-        self.for_each_choice(|pool, status, order, choice| {
-            let positions = positions(pool, order);
-            let named = positions.iter().position(|&az| Some(az) == choice.az.map(usize::from));
-            let passed = &positions[..named.map_or(0, |named| named + 1)];
-            let moves = passed.iter().any(|&at| self.is_moving(pool, at, &status.azs[at]));
-            are_as_recomputed &= choice.short_ttl == (moves || choice.tier != Tier::Eligible);
-        });
-        are_as_recomputed
-    }
-
-    fn eligible_azs_give_only_what_is_up(&self) {
-        let (table, status) = (self.director.routes(), self.status());
-        for (routes, pool) in table.pools.values().zip(&status.pools) {
-            for (route, az) in routes.azs.iter().zip(&pool.azs) {
-                let v4 = route.addresses_v4.iter().copied().map(IpAddr::V4);
-                let v6 = route.addresses_v6.iter().copied().map(IpAddr::V6);
-                let given: Vec<IpAddr> = v4.chain(v6).collect();
-                let is_up = |address: &IpAddr| {
-                    az.endpoints
-                        .iter()
-                        .any(|it| it.address == address.to_string() && it.counts_as_up)
-                };
-                if az.eligible {
-                    assert!(!given.is_empty() && given.iter().all(is_up));
-                }
-            }
-        }
-    }
-}
-
-fn positions(pool: &Pool, order: &[AzId]) -> Vec<usize> {
-    order.iter().map(|az| pool.azs.iter().position(|it| it.az == *az).unwrap()).collect()
-}
-
-/// The tier of an az, from what is shown of it.
-fn tier_of(pool: &Pool, az: &AzStatus) -> Option<Tier> {
-    let is_out = |it: &&EndpointStatus| kind(&it.overridden).is_some_and(|it| it != ForceUp);
-    let is_forced_down = |it: &EndpointStatus| kind(&it.overridden) == Some(ForceDown);
-    let all_are_out = |is_v4: bool| {
-        let mut family =
-            az.endpoints.iter().filter(|it| it.address.contains('.') == is_v4).peekable();
-        family.peek().is_some() && family.all(|it| is_out(&it))
-    };
-    let has_lost_needed_family = match pool.family_down {
-        FamilyDown::Drop => all_are_out(pool.has_family(Family::V4)),
-        FamilyDown::Az => all_are_out(true) || all_are_out(false),
-    };
-    let is_drained = kind(&az.overridden) == Some(Drain)
-        || has_lost_needed_family
-        || az.endpoints.iter().all(|it| is_out(&it));
-    match az.overridden.as_ref().map(|it| it.kind) {
-        Some(ForceDown) => None,
-        _ if is_drained && az.endpoints.iter().all(is_forced_down) => None,
-        _ if is_drained => Some(Tier::Drained),
-        _ if az.eligible => Some(Tier::Eligible),
-        _ if az.endpoints.iter().any(|it| it.counts_as_up) => Some(Tier::Alive),
-        _ => Some(Tier::AllDown),
-    }
-}
-
-fn kind(order: &Option<ShownOverride>) -> Option<OverrideKind> {
-    order.as_ref().map(|order| order.kind)
-}
-
-/// Whether an endpoint that may be given as a last resort is up by what is measured, or forced up.
-fn is_alive_when_drained(az: &AzStatus, hidden: &Hidden) -> bool {
-    let of_az = kind(&az.overridden);
-    let is_forced_up = |own: Option<OverrideKind>| {
-        [own, of_az].contains(&Some(ForceUp)) && ![own, of_az].contains(&Some(Drain))
-    };
-    az.endpoints.iter().zip(&hidden.measured).any(|(it, &is_up)| match kind(&it.overridden) {
-        Some(ForceDown) => false,
-        own => is_forced_up(own) || is_up,
-    })
-}
-
-/// Whether something is up in each family that the az can't be without.
-fn is_alive_where_needed(pool: &Pool, az: &AzStatus) -> bool {
-    let endpoints = |v4| az.endpoints.iter().filter(move |it| it.address.contains('.') == v4);
-    let is_up = |v4| endpoints(v4).any(|endpoint| endpoint.counts_as_up);
-    match pool.family_down {
-        FamilyDown::Drop => is_up(pool.has_family(Family::V4)),
-        FamilyDown::Az => [true, false].iter().all(|&v4| is_up(v4) || endpoints(v4).count() == 0),
-    }
 }
 
 fn states(status: &Status) -> Vec<ShownAzState> {
@@ -672,17 +384,6 @@ fn is_equal_but_for_ttls(before: &RoutingTable, after: &RoutingTable) -> bool {
         pools.collect()
     };
     routes(before) == routes(after)
-}
-
-/// The eligible azs of each pool that has any.
-fn eligible_azs(status: &Status) -> BTreeMap<String, Vec<String>> {
-    let mut eligible: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for pool in &status.pools {
-        for az in pool.azs.iter().filter(|az| az.eligible) {
-            eligible.entry(pool.name.clone()).or_default().push(az.name.clone());
-        }
-    }
-    eligible
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -770,7 +471,7 @@ fn compile(drawn: &[Option<Drawn>]) -> Topology {
             min_up: *min_up,
             family_down: *family_down,
             ecs: true,
-            max_answers: NonZeroUsize::MAX,
+            max_answers: NonZeroUsize::MIN,
         });
     }
     topology
@@ -785,11 +486,11 @@ fn pool_az(topology: &mut Topology, az: usize, drawn: &[(u8, bool, bool)], port:
         } else {
             IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, az as u16, 0, 0, 0, 0, u16::from(host)))
         };
-        if endpoints.iter().any(|endpoint| endpoint.address == address.into()) {
+        if endpoints.iter().any(|endpoint| endpoint.ip() == Some(address)) {
             continue;
         }
         let spec =
-            MonitorSpec { target: SocketAddr::new(address, port), check: check(port).into() };
+            MonitorSpec { target: SocketAddr::new(address, port), check: Arc::new(check(port)) };
         let monitor = is_probed.then(|| {
             let known = topology.monitors.position(|known| *known == spec);
             known.unwrap_or_else(|| topology.monitors.push(spec))

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use meridian::answer::explain::{Steering, Verdict};
 use meridian::answer::{Question, Request, Snapshot, Transport, answer, explain};
 use meridian::geo::{Salt, Slot, is_routable};
-use meridian::route::{Family, Pool};
+use meridian::route::{AllDown, Family, Pool};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::sample::{Index, select};
@@ -100,8 +100,15 @@ proptest! {
         prop_assert_eq!(steering.rule.as_ref().map(|rule| rule.number - 1), rule);
         let country = place.country.map(|country| country.to_string());
         prop_assert_eq!(&steering.place.country, &country);
-        let scopes = explained.earlier.iter().chain([&steering]);
-        let scopes = scopes.map(|steering| expected_scope(snapshot, steering, rtype, client));
+        let steps: Vec<_> = explained.earlier.iter().chain([&steering]).collect();
+        let is_by_client = |step: &Steering| {
+            let pools = steps.iter().map(|step| pool_of(snapshot, step));
+            pools_of_name(snapshot, step, pools).any(|pool| is_by_client(pool, rtype))
+        };
+        let scopes = steps.iter().map(|step| match is_by_client(step) {
+            true => expected_scope(snapshot, step, client),
+            false => 0,
+        });
         prop_assert_eq!(explained.scope, scopes.max());
         // The TTL is that of what is sent, where the SOA's own is not shorter.
         let mut records = sent.answers.iter().chain(&sent.authorities);
@@ -117,7 +124,7 @@ proptest! {
             prop_assert_eq!(chosen.map(|az| &az.name), Some(&eligible.name));
         } else {
             prop_assert!(steering.tier > 1);
-            prop_assert_eq!(steering.ttl_is_short, is_by_client(pool, rtype));
+            prop_assert_eq!(steering.ttl_is_short, is_by_client(&steering));
         }
     }
 
@@ -164,13 +171,29 @@ fn is_by_client(pool: &Pool, rtype: &str) -> bool {
     }
 }
 
-fn expected_scope(snapshot: &Snapshot, steering: &Steering, rtype: &str, client: IpAddr) -> u8 {
+/// The pool of a step and, of the `pools` of all steps, those that fall back to it or that it falls
+/// back to: all are of one name.
+fn pools_of_name<'s>(
+    snapshot: &'s Snapshot,
+    step: &Steering,
+    pools: impl Iterator<Item = &'s Pool>,
+) -> impl Iterator<Item = &'s Pool> {
+    let own = pool_of(snapshot, step);
+    let falls_to = |pool: &Pool, other: &Pool| match pool.all_down {
+        AllDown::Fallback(id) => snapshot.routing.topology.pools[id].name == other.name,
+        AllDown::Open | AllDown::Closed | AllDown::Last => false,
+    };
+    pools.filter(move |&pool| pool.name == own.name || falls_to(pool, own) || falls_to(own, pool))
+}
+
+/// The scope of a step that a client decides.
+fn expected_scope(snapshot: &Snapshot, steering: &Steering, client: IpAddr) -> u8 {
     let pool = pool_of(snapshot, steering);
     let whole = if client.is_ipv4() { 32 } else { 128 };
     let is_by_slot = steering.slot.is_some() || !steering.windows.is_empty();
     let located = snapshot.views[pool.view].find(client).scope;
     let is_placed = is_routable(client) || snapshot.views[pool.view].has_net_in(client.into());
-    match (pool.ecs && is_by_client(pool, rtype), is_placed) {
+    match (pool.ecs, is_placed) {
         (false, _) => 0,
         (true, false) => whole,
         (true, true) if is_by_slot => located.max(Slot::prefix_len(client)),
