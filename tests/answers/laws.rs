@@ -102,8 +102,7 @@ proptest! {
         prop_assert_eq!(&steering.place.country, &country);
         let steps: Vec<_> = explained.earlier.iter().chain([&steering]).collect();
         let is_by_client = |step: &Steering| {
-            let pools = steps.iter().map(|step| pool_of(snapshot, step));
-            pools_of_name(snapshot, step, pools).any(|pool| is_by_client(pool, rtype))
+            pools_of_name(snapshot, step, &steps).any(|pool| is_by_client(pool, rtype))
         };
         let scopes = steps.iter().map(|step| match is_by_client(step) {
             true => expected_scope(snapshot, step, client),
@@ -171,19 +170,22 @@ fn is_by_client(pool: &Pool, rtype: &str) -> bool {
     }
 }
 
-/// The pool of a step and, of the `pools` of all steps, those that fall back to it or that it falls
-/// back to: all are of one name.
+/// The pool of a step and what it falls back to or, of the pools of all `steps`, what fell back to it:
+/// all are of one name.
 fn pools_of_name<'s>(
     snapshot: &'s Snapshot,
     step: &Steering,
-    pools: impl Iterator<Item = &'s Pool>,
+    steps: &[&Steering],
 ) -> impl Iterator<Item = &'s Pool> {
     let own = pool_of(snapshot, step);
-    let falls_to = |pool: &Pool, other: &Pool| match pool.all_down {
-        AllDown::Fallback(id) => snapshot.routing.topology.pools[id].name == other.name,
-        AllDown::Open | AllDown::Closed | AllDown::Last => false,
+    let fallback = |pool: &Pool| match pool.all_down {
+        AllDown::Fallback(id) => Some(&snapshot.routing.topology.pools[id]),
+        AllDown::Open | AllDown::Closed | AllDown::Last => None,
     };
-    pools.filter(move |&pool| pool.name == own.name || falls_to(pool, own) || falls_to(own, pool))
+    let fallen = steps.iter().map(|step| pool_of(snapshot, step));
+    let fallen = fallen.filter(move |pool| fallback(pool).is_some_and(|to| to.name == own.name));
+    let pools: Vec<_> = fallen.chain([own]).chain(fallback(own)).collect();
+    pools.into_iter()
 }
 
 /// The scope of a step that a client decides.
