@@ -171,6 +171,7 @@ impl Control {
         control.driver.replace(effects.epoch, control.loaded.probes.clone());
         // The first generation has the routes already.
         control.carry_out(Effects { routes: None, ..effects }, now);
+        control.tell_ages(now);
         tokio::spawn(control.run());
         Ok(handle)
     }
@@ -238,10 +239,15 @@ impl Control {
             self.apply(Event::Clock);
         }
         if is_due(Some(self.remind)) {
-            self.remind = now.mono + REMINDER;
-            for line in self.loaded.aged_databases(now.wall) {
-                tracing::warn!("{line}");
-            }
+            self.tell_ages(now);
+        }
+    }
+
+    /// A line for each database that nobody seems to update.
+    fn tell_ages(&mut self, now: Now) {
+        self.remind = now.mono + REMINDER;
+        for line in self.loaded.aged_databases(now.wall) {
+            tracing::warn!("{line}");
         }
     }
 
