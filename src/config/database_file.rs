@@ -21,7 +21,7 @@ pub const DATABASE_DIRECTORIES: [&str; 4] =
 impl DatabaseFile {
     /// What `entry`, of a file in `directory`, stands for: that path; and unless it is absolute, the
     /// file of its name in the directories where databases are. `.mmdb` may be left out.
-    pub(super) fn new(
+    pub(crate) fn new(
         entry: &str,
         span: Option<Span>,
         directory: &Path,

@@ -97,22 +97,17 @@ impl Databases {
         now: Wall,
         faults: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
-        let last_versions = last.map(|last| {
-            let held = last.held.iter().flat_map(|held| &held.files);
-            last.files.iter().chain(held).collect::<Vec<_>>()
-        });
-        let known = last_versions.unwrap_or_default();
-        let versions: Vec<_> = entries.iter().map(|entry| Version::look(entry, &known)).collect();
-        if let (Some(last), Some(files)) = (last, versions.into_iter().collect::<Option<Vec<_>>>())
+        let known = last.and_then(|last| last.look(entries).map(|files| (last, files)));
+        if let Some((last, files)) = known
             && let Some(same) = last.unchanged(entries, files, occasion, faults)
         {
             return Some(same);
         }
-        let read = entries.iter().map(|entry| read(entry, now, faults));
-        let read: Vec<_> = read.collect::<Vec<_>>().into_iter().collect::<Option<_>>()?;
-        let (files, contents): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-        if let Some(same) =
-            last.and_then(|last| last.unchanged(entries, files.clone(), occasion, faults))
+        let read = entries.iter().map(|entry| read(entry, now, faults)).collect::<Vec<_>>();
+        let (files, contents): (Vec<_>, Vec<_>) =
+            read.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        if let Some(last) = last
+            && let Some(same) = last.unchanged(entries, files.clone(), occasion, faults)
         {
             return Some(same);
         }
@@ -120,6 +115,7 @@ impl Databases {
         let databases = databases
             .map(|((entry, file), bytes)| database(entry, &file.path, bytes, faults))
             .collect::<Vec<_>>();
+        // Of each its fault is told.
         let databases: Vec<_> = databases.into_iter().collect::<Option<_>>()?;
         if let Some(last) = last {
             let in_use = last.places.databases();
@@ -128,6 +124,13 @@ impl Databases {
         }
         let places = Arc::new(Places::build(&databases));
         Some(Self { entries: entries.to_vec(), files, places, held: None })
+    }
+
+    /// The entries' files, if all are versions that were read before.
+    fn look(&self, entries: &[DatabaseFile]) -> Option<Vec<Version>> {
+        let held = self.held.iter().flat_map(|held| &held.files);
+        let known: Vec<_> = self.files.iter().chain(held).collect();
+        entries.iter().map(|entry| Version::look(entry, &known)).collect()
     }
 
     /// These databases, if `files` are those in use, or those that wait and nobody asks for.
@@ -365,4 +368,48 @@ fn older(database: &DatabaseInfo, in_use: &[DatabaseInfo]) -> Option<Diagnostic>
 /// Whether nobody seems to update a database.
 fn is_old(database: &DatabaseInfo, now: Wall) -> bool {
     now.saturating_since(database.built) > OLD && database.kind != SHIPPED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Environment;
+
+    const COUNTRY: &[u8] = include_bytes!("../../tests/fixtures/mmdb/country.mmdb");
+
+    /// What is read of `path` when it has been at rest for `rest`.
+    fn read_after(path: &Path, rest: Duration) -> ([DatabaseFile; 1], Databases) {
+        let entry = path.to_str().unwrap();
+        let entry = DatabaseFile::new(entry, None, Path::new(""), &Environment::default());
+        let written = Clock::start().now().wall;
+        let now = Wall::from_epoch(written.since_epoch() + rest);
+        let (entries, mut faults) = ([entry], vec![]);
+        let read = Databases::load(&entries, None, Occasion::Asked, now, &mut faults);
+        assert_eq!(faults, []);
+        (entries, read.unwrap())
+    }
+
+    #[test]
+    fn a_file_at_rest_is_known_by_its_metadata() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("country.mmdb");
+        std::fs::write(&path, COUNTRY).unwrap();
+        let (entries, read) = read_after(&path, 2 * SETTLED);
+        assert!(read.look(&entries).is_some());
+
+        let other = directory.path().join("other");
+        std::fs::write(&other, COUNTRY).unwrap();
+        std::fs::rename(other, &path).unwrap();
+        assert!(read.look(&entries).is_none());
+    }
+
+    #[test]
+    fn a_file_that_changed_just_now_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("country.mmdb");
+        std::fs::write(&path, COUNTRY).unwrap();
+        let (entries, read) = read_after(&path, Duration::ZERO);
+        assert!(read.look(&entries).is_none());
+    }
 }
