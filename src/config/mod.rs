@@ -61,6 +61,8 @@ mod tests {
     use super::shared::Scope;
     use super::*;
     use crate::diag::{Diagnostic, Sources, Style, render};
+    use crate::route::ViewSpec;
+    use crate::span::FileId;
     use crate::wire::Name;
 
     const SERVER: &[u8] = include_bytes!("../../meridian.toml");
@@ -101,6 +103,20 @@ mod tests {
             text.splice(start..end, new);
         }
         text
+    }
+
+    #[test]
+    fn more_rules_than_a_view_can_hold_are_refused() {
+        let rule = "[[pool.web.rules]]\nclients = [\"asn:64500\"]\nprefer = [\"mumbai\"]\n";
+        let origin = Name::from_text(b"app.example", &Name::root()).unwrap();
+        let refuses = |rules: usize| {
+            let text =
+                format!("pool.web.endpoints.mumbai = [\"203.0.113.10\"]\n{}", rule.repeat(rules));
+            let (_, faults) = policy(text.as_bytes(), FileId(0), &origin, Path::new(""));
+            faults.iter().any(|fault| fault.code == Code::TooManyRules.text())
+        };
+        assert!(!refuses(ViewSpec::MAX_RULES));
+        assert!(refuses(ViewSpec::MAX_RULES + 1));
     }
 
     proptest! {
