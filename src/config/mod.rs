@@ -1,10 +1,12 @@
 //! The files that an operator edits: TOML to core types, every fault with its place and remedy.
 //!
 //! Three steps, so that a zone at fault hurts no other. `server` and `policy` read one file each
-//! and know nothing of the others. [`load()`] finds the files, reads them all, and checks each zone
-//! with its policy against `meridian.toml`. [`Load::build`] combines what is whole into a
-//! [`Config`]; in place of a zone at fault it puts what the last `Config` has of it, whose policy
-//! names azs by name and so fits any `meridian.toml`. No core module may know this one.
+//! and know nothing of the others; `include` makes one file of several, `readings` keeps what was
+//! read for as long as its text is the same. [`load()`] finds the files, reads them all, and checks
+//! each zone with its policy against `meridian.toml`. [`Load::build`] combines what is whole into
+//! a [`Config`]; in place of a zone at fault it puts what the last `Config` has of it, whose policy
+//! names azs, pools and checks by name and so fits any `meridian.toml`. No core module may know
+//! this one.
 
 mod authorities;
 mod build;

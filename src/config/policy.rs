@@ -1,8 +1,8 @@
 //! A zone's TOML file: which names are steered, by which pools, probed how.
 //!
-//! A [`PolicyFile`] is plain data in which azs are still names: it can be combined with any
-//! `meridian.toml`, also with one read long after it. That is what lets a zone whose new files are
-//! at fault go on with its old ones.
+//! A [`PolicyFile`] is plain data in which azs, shared pools and shared checks are still names: it
+//! can be combined with any `meridian.toml`, also with one read long after it. That is what lets a
+//! zone whose new files are at fault go on with its old ones.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
