@@ -51,6 +51,8 @@ const AZS: [(&str, &str); 20] = [
 /// Rules name them; as many as make 200 views with the 20 azs.
 const COUNTRIES: [&str; 10] = ["AR", "CA", "DE", "EG", "IN", "JP", "KE", "MX", "NZ", "TR"];
 const ROUNDS: usize = 10;
+/// For the first probes of all endpoints, which all are refused.
+const SETTLING: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() {
@@ -201,6 +203,7 @@ impl World {
         let begin = Instant::now();
         let server = Server::start(self.path("meridian.toml"));
         let started = (begin.elapsed(), server.cpu_time());
+        std::thread::sleep(SETTLING);
         let first = server.memory();
         let mut reloads = vec![];
         for edition in 1..=ROUNDS {
@@ -215,7 +218,7 @@ impl World {
         row(self.layout, "`meridian reload`, one edited rule", reloads);
         let last = server.memory();
         server.stop();
-        for (when, memory) in [("at the start", first), ("after the reloads", last)] {
+        for (when, memory) in [("after the first probes", first), ("after the reloads", last)] {
             println!("| {} {when}: {} | | | | |", self.layout, memory.join(", "));
         }
     }
