@@ -10,6 +10,8 @@ use std::hash::{Hash, Hasher};
 pub const MAX_NAME: usize = 255;
 /// The longest label (RFC 1035 section 2.3.4).
 pub const MAX_LABEL: usize = 63;
+/// As many labels as such a name has at most: of one octet each.
+const MAX_LABELS: usize = 127;
 
 /// An absolute domain name, valid by construction.
 #[derive(Clone)]
@@ -116,6 +118,23 @@ impl Name {
         Self(self.0.to_ascii_lowercase().into())
     }
 
+    /// Where its labels begin, the leftmost first, and how many they are.
+    fn label_starts(&self) -> ([u8; MAX_LABELS], usize) {
+        let (mut starts, mut count, mut at) = ([0; MAX_LABELS], 0, 0);
+        for label in self.labels() {
+            starts[count] = at;
+            at += 1 + label.len() as u8;
+            count += 1;
+        }
+        (starts, count)
+    }
+
+    /// The label that begins at `start`.
+    fn label(&self, start: u8) -> &[u8] {
+        let (length, rest) = (self.0[usize::from(start)], usize::from(start) + 1);
+        &self.0[rest..rest + usize::from(length)]
+    }
+
     /// The wire form without its first `skip` labels.
     fn suffix(&self, skip: usize) -> &[u8] {
         let mut rest = &*self.0;
@@ -151,12 +170,16 @@ impl PartialOrd for Name {
 /// Canonical order (RFC 4034 section 6.1): by label from the right, without regard to case.
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let reversed = |name: &Self| {
-            let mut labels: Vec<_> = name.labels().map(<[u8]>::to_ascii_lowercase).collect();
-            labels.reverse();
-            labels
+        let lower = |label: &[u8], other: &[u8]| {
+            let [label, other] =
+                [label, other].map(|label| label.iter().map(u8::to_ascii_lowercase));
+            label.cmp(other)
         };
-        reversed(self).cmp(&reversed(other))
+        let (starts, count) = self.label_starts();
+        let (other_starts, other_count) = other.label_starts();
+        let pairs = starts[..count].iter().rev().zip(other_starts[..other_count].iter().rev());
+        let mut orders = pairs.map(|(&own, &others)| lower(self.label(own), other.label(others)));
+        orders.find(|order| order.is_ne()).unwrap_or(count.cmp(&other_count))
     }
 }
 
@@ -259,6 +282,8 @@ pub(crate) fn unescape(bytes: &mut impl Iterator<Item = u8>) -> Result<u8, NameE
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prop_assert_eq, proptest};
+
     use super::*;
 
     fn name(text: &str) -> Name {
@@ -318,5 +343,24 @@ mod tests {
             "z.example.",
         ];
         assert!(ordered.windows(2).all(|pair| name(pair[0]) < name(pair[1])));
+        let longest = name(&"a.".repeat(MAX_LABELS));
+        assert!(Name::root() < name("a."));
+        assert!(name("a.") < longest && longest < name("b."));
+    }
+
+    proptest! {
+        #[test]
+        fn order_is_that_of_the_reversed_lists_of_lower_case_labels(
+            a in "([abAB-]{1,2}[.]){1,4}",
+            b in "([abAB-]{1,2}[.]){1,4}",
+        ) {
+            let [a, b] = [a, b].map(|text| name(&text));
+            let reversed = |name: &Name| {
+                let mut labels: Vec<_> = name.labels().map(<[u8]>::to_ascii_lowercase).collect();
+                labels.reverse();
+                labels
+            };
+            prop_assert_eq!(a.cmp(&b), reversed(&a).cmp(&reversed(&b)));
+        }
     }
 }
