@@ -7,7 +7,7 @@ use super::director::PoolAzIndex;
 use super::eligibility::{Counted, Families, WhileUnknown, judge};
 use super::standing::{Forced, Standing, stand};
 use super::table::Rank;
-use super::{AzState, Pool, PoolAz, PoolId, Topology};
+use super::{AllDown, AzState, Pool, PoolAz, PoolId, Topology};
 use crate::health::{Monitor, MonitorId, Schedule};
 use crate::id::IdVec;
 use crate::time::Now;
@@ -40,8 +40,8 @@ pub(super) struct AzHealth {
     pub(super) standing: Standing,
     /// Parallel to the az's endpoints.
     pub(super) while_unknown: Box<[WhileUnknown]>,
-    /// Parallel to the az's endpoints: whether it is of the last set of the pool that was up; kept
-    /// only for pools that go by that.
+    /// Parallel to the az's endpoints: whether it is of the last set of the pool that was up; in
+    /// pools that don't go by that, never.
     pub(super) was_up: Box<[bool]>,
 }
 
@@ -67,7 +67,10 @@ pub(super) fn assess(
     let pools = topology.pools.iter().map(|(id, pool)| {
         let families = Families::of(pool);
         let azs = (0u16..).zip(&pool.azs).map(|(position, az)| {
-            let Remembered { state, while_unknown, was_up } = remember(pool, az);
+            let Remembered { state, while_unknown, mut was_up } = remember(pool, az);
+            if pool.all_down != AllDown::Last {
+                was_up.fill(false);
+            }
             let forced = forces.get(&(id, position));
             let (state, standing) =
                 look(topology, watches, (pool, families, az), (state, &while_unknown), forced, now);

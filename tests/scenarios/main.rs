@@ -43,6 +43,7 @@ stories! {
     all_down_closed
     all_down_fallback
     all_down_last
+    all_down_last_no_more
     all_down_last_unknown
     all_down_open
     changed_check
