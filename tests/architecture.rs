@@ -24,7 +24,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("store", &[]),
     ("systemd", &[]),
     ("probe", &["clock", "health"]),
-    ("serve", &["answer", "wire"]),
+    ("serve", &["answer", "systemd", "wire"]),
     ("config", &["answer", "diag", "wire", "zone", "geo", "health", "route"]),
     (
         "control",

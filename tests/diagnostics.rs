@@ -46,6 +46,7 @@ fn every_code_has_a_case() {
         Code::Unprobeable,
         Code::StaleAuthorities,
         Code::UntoldClients,
+        Code::CannotListen,
     ];
     let covered: BTreeSet<_> =
         CASES.iter().map(|(code, _)| *code).chain(rare).chain(later).collect();

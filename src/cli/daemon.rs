@@ -2,11 +2,8 @@
 //! order in which they need each other and stopped in the reverse.
 
 use std::io;
-use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-use std::thread::available_parallelism;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,15 +16,13 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::admin::server::{self, ControlSocket};
 use crate::admin::{full, read_only};
-use crate::answer::Transport;
 use crate::clock::Clock;
 use crate::config::{Environment, LogSettings};
-use crate::control::{Control, Handle, Loaded, Occasion, load};
+use crate::control::{Control, Handle, Loaded, Occasion, load, wanted};
 use crate::probe::Prober;
-use crate::serve::tcp::{Acceptor, Admission, Limits};
-use crate::serve::udp::Worker;
-use crate::serve::{Totals, bind};
+use crate::serve::{ListenError, Totals, Transports};
 use crate::store::{Store, StoreError};
+use crate::systemd::Passed;
 use crate::telemetry::logs::{self, Flush};
 
 use super::output::Failure;
@@ -45,15 +40,14 @@ pub(super) struct Options {
     pub(super) log: LogSettings,
     /// More routes for the control socket.
     pub(super) routes: Router,
+    /// Sockets that need not be opened.
+    pub(super) passed: Passed,
 }
 
 /// A running server.
 pub(super) struct Daemon {
     control: Handle,
-    addresses: Vec<SocketAddr>,
-    workers: Vec<Worker>,
-    tasks: Vec<JoinHandle<io::Result<()>>>,
-    stop: watch::Sender<bool>,
+    transports: Arc<Mutex<Transports>>,
     admin: Vec<JoinHandle<()>>,
     admin_stop: watch::Sender<bool>,
     log: Flush,
@@ -83,14 +77,15 @@ impl Options {
             Failure::Shown
         })?;
         let log = loaded.settings().log;
-        Ok(Self { path, environment, loaded, state: None, log, routes: Router::new() })
+        let (routes, passed) = (Router::new(), Passed::default());
+        Ok(Self { path, environment, loaded, state: None, log, routes, passed })
     }
 }
 
 impl Daemon {
     /// Probes until it is known who is up, then serves.
     pub(super) async fn start(options: Options, clock: Clock) -> Result<Self, Failure> {
-        let Options { path, environment, loaded, state, log, routes } = options;
+        let Options { path, environment, loaded, state, log, routes, mut passed } = options;
         let settings = loaded.settings().clone();
         let log = logs::start(log)?;
         for line in loaded.report.errors() {
@@ -114,8 +109,6 @@ impl Daemon {
         let control = Control::spawn(path, environment, loaded, store, prober, clock)?;
         control.ready().await?;
 
-        let workers = settings.workers.or_else(|| available_parallelism().ok());
-        let listeners = bind(&settings.listen, workers.map_or(1, NonZeroUsize::get))?;
         let totals = Totals::default();
         let (admin_stop, admin_stopped) = watch::channel(false);
         let mut admin = vec![];
@@ -134,31 +127,12 @@ impl Daemon {
             admin.push(tokio::spawn(server::serve(listener, routes, admin_stopped)));
         }
 
-        let (stop, stopped) = watch::channel(false);
-        let tally = Arc::new(Mutex::new(totals.tally(Transport::Tcp)));
-        let admission = Admission::new(Limits {
-            idle: settings.tcp.idle,
-            connections: settings.tcp.connections,
-            per_client: settings.tcp.per_client,
-        });
-        let (mut addresses, mut udp, mut tasks) = (vec![], vec![], vec![]);
-        for listener in listeners {
-            tracing::info!(address = %listener.address, "listening on {}", listener.address);
-            addresses.push(listener.address);
-            for socket in listener.udp {
-                let tally = totals.tally(Transport::Udp);
-                udp.push(Worker::spawn(socket, control.shared(), tally, |_, _| ())?);
-            }
-            let acceptor = Acceptor {
-                listener: listener.tcp,
-                shared: control.shared(),
-                tally: tally.clone(),
-                admission: admission.clone(),
-                stop: stopped.clone(),
-            };
-            tasks.push(tokio::spawn(acceptor.run()));
-        }
-        Ok(Self { control, addresses, workers: udp, tasks, stop, admin, admin_stop, log })
+        let shared = control.shared();
+        let transports = Transports::open(&wanted(&settings), &mut passed, shared, totals);
+        let transports = Arc::new(Mutex::new(transports.map_err(all)?));
+        tell_unused(&passed);
+        control.serve(transports.clone()).await?;
+        Ok(Self { control, transports, admin, admin_stop, log })
     }
 
     /// Asks the control task.
@@ -168,30 +142,52 @@ impl Daemon {
 
     /// Where it listens, for people.
     pub(super) fn summary(&self) -> String {
-        let addresses: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
+        let addresses = self.transports().addresses();
+        let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
         format!("serving on {}", addresses.join(", "))
     }
 
     /// How many rounds each worker has made.
     pub(super) fn beats(&self) -> Vec<u64> {
-        self.workers.iter().map(Worker::beats).collect()
+        self.transports().beats()
+    }
+
+    /// What serves.
+    pub(super) fn transports(&self) -> MutexGuard<'_, Transports> {
+        self.transports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers what has arrived, saves health, and ends.
     pub(super) async fn stop(self) {
         tracing::info!("stopping");
-        self.stop.send_replace(true);
-        let workers = self.workers;
-        workers.iter().for_each(Worker::stop);
-        let drained = tokio::task::spawn_blocking(|| workers.into_iter().for_each(Worker::join));
-        let _ = drained.await;
         let deadline = Instant::now() + DRAIN;
-        end(self.tasks, deadline).await;
+        let leaving = self.transports().take();
+        leaving.end(deadline).await;
         self.admin_stop.send_replace(true);
         end(self.admin, deadline).await;
         let _ = self.control.stop().await;
         tracing::info!("stopped");
         drop(self.log);
+    }
+}
+
+/// Everything that can't be listened on, in one message.
+fn all(errors: Vec<ListenError>) -> Failure {
+    let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    Failure::new(errors.join("; "))
+}
+
+/// Tells of sockets that were passed for nothing, which are then closed.
+fn tell_unused(passed: &Passed) {
+    let Passed { udp, tcp, unix, strange, predecessor: _ } = passed;
+    let udp = udp.iter().map(|udp| format!("{} (UDP)", udp.address));
+    let tcp = tcp.iter().map(|tcp| format!("{} (TCP)", tcp.address));
+    let unix = unix.iter().map(|_| "a socket of a path".to_owned());
+    for unused in udp.chain(tcp).chain(unix).chain(strange.iter().cloned()) {
+        tracing::error!(
+            socket = unused,
+            "{unused} was passed to this process, and `listen` does not name it: it is closed"
+        );
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use crate::clock::Clock;
-use crate::systemd;
+use crate::systemd::{self, Passed};
 
 use super::Config;
 use super::daemon::{Daemon, Options};
@@ -17,18 +17,22 @@ use super::output::Failure;
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(config: &Config) -> Result<(), Failure> {
+    // Before there is another thread.
+    let passed = Passed::take();
     let runtime = super::daemon::runtime()?;
     runtime.block_on(async {
         // Before anything is read, so that no signal is missed or kills.
         let mut hangup = signal(SignalKind::hangup())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let options = Options::load(config)?;
+        let mut options = Options::load(config)?;
+        options.passed = passed;
         let daemon = tokio::select! {
             daemon = Daemon::start(options, Clock::start()) => daemon?,
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
         };
+        daemon.transports().outlive();
         systemd::ready(&daemon.summary());
         let control = daemon.control();
         {

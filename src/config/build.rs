@@ -14,6 +14,7 @@ use super::topology::{origin_text, topology};
 use crate::diag::Diagnostic;
 use crate::geo::Places;
 use crate::route::{PoolId, Topology};
+use crate::span::Span;
 use crate::wire::Name;
 use crate::zone::Zone;
 
@@ -26,6 +27,8 @@ pub struct Config {
     pub topology: Arc<Topology>,
     /// Every zone that there are files for, in canonical order.
     pub zones: Vec<ConfiguredZone>,
+    /// Where `meridian.toml` says where to listen, if it does.
+    pub listen_span: Option<Span>,
     /// What `topology` has of `meridian.toml`, for zones that the next load keeps.
     ground: Ground,
     memory: Arc<Memory>,
@@ -92,7 +95,8 @@ impl Load {
     /// served now: a zone whose files are at fault stays as it is there, with its pools; a zone
     /// without files goes. `None` if `meridian.toml` is at fault: then all stays as it is.
     pub fn build(&self, last: Option<&Config>) -> (Option<Config>, Vec<Diagnostic>) {
-        let Some(ServerFile { settings, azs, shared, groups, .. }) = &self.server else {
+        let Some(ServerFile { settings, azs, shared, groups, listen_span, .. }) = &self.server
+        else {
             return (None, vec![]);
         };
         let zones: Vec<_> = self
@@ -119,8 +123,8 @@ impl Load {
         match combine(zones, &ground) {
             Ok((topology, zones)) => {
                 let (settings, topology) = (settings.clone(), Arc::new(topology));
-                let memory = Arc::clone(&self.memory);
-                (Some(Config { settings, topology, zones, ground, memory }), faults)
+                let (memory, listen_span) = (Arc::clone(&self.memory), *listen_span);
+                (Some(Config { settings, topology, zones, listen_span, ground, memory }), faults)
             }
             Err(errors) => {
                 faults.extend(errors);

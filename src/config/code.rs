@@ -149,11 +149,13 @@ pub enum Code {
     KeptShared,
     /// A zone is kept as it was, and names a group that meridian.toml no longer has.
     KeptGroup,
+    /// An address of `listen` can't be listened on.
+    CannotListen,
 }
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 71] = [
+    pub const ALL: [Self; 72] = [
         Self::Unreadable,
         Self::DuplicateOrigin,
         Self::BadFileName,
@@ -225,6 +227,7 @@ impl Code {
         Self::KeptAz,
         Self::KeptShared,
         Self::KeptGroup,
+        Self::CannotListen,
     ];
 
     /// The code as people see it.
@@ -301,6 +304,7 @@ impl Code {
             Self::KeptAz => "reload/kept-az",
             Self::KeptShared => "reload/kept-shared",
             Self::KeptGroup => "reload/kept-group",
+            Self::CannotListen => "reload/cannot-listen",
         }
     }
 
@@ -377,7 +381,8 @@ impl Code {
             | Self::NoFallback
             | Self::MisplacedFallback
             | Self::ChainedFallback
-            | Self::MixedFallback => Severity::Error,
+            | Self::MixedFallback
+            | Self::CannotListen => Severity::Error,
         }
     }
 
@@ -395,7 +400,7 @@ impl Code {
     }
 
     /// A fault of this kind at `span`.
-    pub(super) fn at(self, span: Span, message: impl Into<String>) -> Diagnostic {
+    pub(crate) fn at(self, span: Span, message: impl Into<String>) -> Diagnostic {
         Diagnostic { span: Some(span), ..self.fault(message) }
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct ServerFile {
     pub(super) groups: Groups,
     /// Where the directory of the zones is named, if it is.
     pub(super) zones_span: Option<Span>,
+    /// Where it is said where to listen, if it is.
+    pub(super) listen_span: Option<Span>,
     /// Whether all of the file was understood, so that what is not here is not there.
     pub(super) is_whole: bool,
 }
@@ -86,6 +88,7 @@ pub(super) fn server_of(
     let shared = shared(&top, &mut faults);
     let groups = Groups::read(&top, &mut faults);
     let zones_span = server.get("zones", &faults).map(|value| value.span);
+    let listen_span = server.get("listen", &faults).map(|value| value.span);
     let is_whole = faults.is_whole() && shared.is_some();
     let shared = shared.unwrap_or_default();
     if is_whole {
@@ -95,7 +98,8 @@ pub(super) fn server_of(
         let of_names = Scope::of_server(&shared).check_names().into_iter();
         of_azs.chain(of_groups).chain(of_names).for_each(|fault| faults.push(fault));
     }
-    (ServerFile { settings, azs, shared, groups, zones_span, is_whole }, faults.into_found())
+    let server = ServerFile { settings, azs, shared, groups, zones_span, listen_span, is_whole };
+    (server, faults.into_found())
 }
 
 impl ServerFile {

@@ -43,11 +43,8 @@ impl Settings {
     /// The keys that differ from those of `running` and are read only at a start.
     pub fn restart_needed(&self, running: &Self) -> Vec<&'static str> {
         let changed = [
-            ("`listen`", self.listen != running.listen),
-            ("`workers`", self.workers != running.workers),
             ("`state`", self.state != running.state),
             ("`control`", self.control != running.control),
-            ("`[server.tcp]`", self.tcp != running.tcp),
             ("`[admin]`", self.admin != running.admin),
             ("`[log]`", self.log != running.log),
             ("`[probe]`", self.outstanding_probes != running.outstanding_probes),

@@ -1,11 +1,11 @@
 //! What the rest of the process holds of control: the current snapshot, and a way to ask.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::answer::Snapshot;
-use crate::serve::Shared;
+use crate::serve::{Shared, Transports};
 
 use super::orders::Task;
 use super::{Order, OrderError, Ordered, ReloadReport, Status};
@@ -24,6 +24,7 @@ pub(super) enum Command {
     Status(oneshot::Sender<Status>),
     Reload(oneshot::Sender<ReloadReport>),
     Order(Task),
+    Serve(Arc<Mutex<Transports>>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -87,6 +88,11 @@ impl Handle {
     pub async fn clear(&self, target: String, by: String) -> Result<Ordered, Unordered> {
         let task = |reply| Command::Order(Task::Clear { target, by, reply });
         Ok(self.ask(task).await??)
+    }
+
+    /// Has the transports follow what later loads say of them.
+    pub async fn serve(&self, transports: Arc<Mutex<Transports>>) -> Result<(), Stopped> {
+        self.commands.send(Command::Serve(transports)).await.map_err(|_| Stopped)
     }
 
     /// Ends the control task, its state saved.

@@ -23,7 +23,7 @@ use crate::id::IdVec;
 use crate::probe::Probes;
 use crate::route::change::{Change, Views};
 use crate::route::{Az, AzId, Compiler, Preferences, Routing, RoutingTable, ViewId, ViewSpec};
-use crate::span::Severity;
+use crate::span::{Severity, Span};
 use crate::time::Wall;
 use crate::wire::Name;
 use crate::zone::ZoneSet;
@@ -136,6 +136,11 @@ impl Loaded {
     /// What `meridian.toml` says of this server.
     pub fn settings(&self) -> &Settings {
         &self.config.settings
+    }
+
+    /// Where `meridian.toml` says where to listen, if it does.
+    pub(super) fn listen_span(&self) -> Option<Span> {
+        self.config.listen_span
     }
 
     /// The generation that answers by these files and by `routes`.

@@ -8,6 +8,7 @@
 
 mod databases;
 mod handle;
+mod listening;
 pub mod load;
 pub mod orders;
 mod saver;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -30,11 +31,12 @@ use crate::config::Environment;
 use crate::diag::{Record, Style};
 use crate::probe::{Driver, Observed, Prober};
 use crate::route::{Director, Effects, Eligibility, Event, Overrides, Saved, Transition};
-use crate::serve::Shared;
+use crate::serve::{Shared, Transports};
 use crate::store::Store;
 use crate::time::{Monotonic, Now};
 
 pub use handle::{Handle, Stopped, Unordered};
+pub use listening::wanted;
 pub use load::{Loaded, Occasion, Report};
 pub use orders::{Order, OrderError, Ordered};
 pub use status::Status;
@@ -84,6 +86,8 @@ pub struct Control {
     ready: watch::Sender<bool>,
     inbox: Inbox,
     reloads: Reloads,
+    /// What serves; `None`: nothing does yet.
+    transports: Option<Arc<Mutex<Transports>>>,
 }
 
 /// Where events come from.
@@ -167,6 +171,7 @@ impl Control {
             ready,
             inbox: Inbox { observed, commands, loads, loaded: load_sender },
             reloads: Reloads::default(),
+            transports: None,
         };
         control.driver.replace(effects.epoch, control.loaded.probes.clone());
         // The first generation has the routes already.
@@ -196,6 +201,7 @@ impl Control {
                     }
                     Some(Command::Reload(reply)) => self.reload(reply),
                     Some(Command::Order(task)) => self.order(task),
+                    Some(Command::Serve(transports)) => self.serve(transports),
                     Some(Command::Stop(reply)) => stopped = Some(Some(reply)),
                     None => stopped = Some(None),
                 },
@@ -406,7 +412,8 @@ impl Control {
         for change in loaded.settings().restart_needed(self.loaded.settings()) {
             tracing::warn!("{change} takes effect when the server is restarted");
         }
-        let report = mem::take(&mut loaded.report);
+        let mut report = mem::take(&mut loaded.report);
+        report.diagnostics.extend(self.listen(&loaded));
         for note in &report.notes {
             tracing::info!("{note}");
         }

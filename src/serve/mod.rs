@@ -4,9 +4,11 @@
 pub mod listen;
 pub mod tally;
 pub mod tcp;
+pub mod transports;
 pub mod udp;
 
 mod datagrams;
+mod passed;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use crate::answer::Snapshot;
 
 pub use listen::{ListenError, Listener, bind};
 pub use tally::{Tally, Totals};
+pub use transports::{Leaving, Transports, Wanted};
 
 /// The current generation; control alone stores into it.
 pub type Shared = Arc<ArcSwap<Snapshot>>;

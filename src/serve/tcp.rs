@@ -4,11 +4,12 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, TcpListener as StdTcpListener};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener as StdTcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Request, Transport, answer};
 
+use super::listen::BACKLOG;
 use super::{Shared, Tally};
 
 /// What connections may take.
@@ -31,7 +33,7 @@ pub struct Limits {
     pub per_client: usize,
 }
 
-/// Accepts on one listener until `stop` turns true, then lets connections finish what they sent.
+/// Accepts on one listener for as long as it is told to.
 pub struct Acceptor {
     /// The listener, in non-blocking mode.
     pub listener: StdTcpListener,
@@ -41,14 +43,25 @@ pub struct Acceptor {
     pub tally: Arc<Mutex<Arc<Tally>>>,
     /// The bounds, shared by all listeners.
     pub admission: Admission,
-    /// Turns true when the server drains.
-    pub stop: watch::Receiver<bool>,
+    /// What is to be done. A sender that is gone means [`Phase::Ending`].
+    pub phase: watch::Receiver<Phase>,
+}
+
+/// How far the end of a listener has come; it only goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Connections are accepted.
+    Serving,
+    /// No more are, once those that wait have been; each lives until it is idle.
+    Leaving,
+    /// Each ends once what it has sent is answered.
+    Ending,
 }
 
 /// Who is connected, over all listeners.
 #[derive(Clone, Debug)]
 pub struct Admission {
-    limits: Limits,
+    limits: Arc<ArcSwap<Limits>>,
     clients: Arc<Mutex<Clients>>,
 }
 
@@ -69,6 +82,8 @@ struct Place {
 const FLUSH: usize = 64 * 1024;
 /// The first read buffer of a connection, in octets.
 const READ: usize = 2048;
+/// How long a client that was told of the end may take to close its own side.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// How long to wait when the process is out of descriptors.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
@@ -80,7 +95,17 @@ thread_local! {
 impl Admission {
     /// Nobody is connected.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, clients: Arc::default() }
+        Self { limits: Arc::new(ArcSwap::from_pointee(limits)), clients: Arc::default() }
+    }
+
+    /// Holds who connects from now on to these bounds, and who is connected from its next query.
+    pub fn limit(&self, limits: Limits) {
+        self.limits.store(Arc::new(limits));
+    }
+
+    /// How long a connection may be idle.
+    pub(super) fn idle(&self) -> Duration {
+        self.limits.load().idle
     }
 
     /// The connections now open.
@@ -89,12 +114,13 @@ impl Admission {
     }
 
     fn admit(&self, address: IpAddr) -> Option<Place> {
+        let limits = self.limits.load();
         let mut clients = self.lock();
-        if clients.connections >= self.limits.connections {
+        if clients.connections >= limits.connections {
             return None;
         }
         let own = clients.by_network.entry(network(address)).or_default();
-        if *own >= self.limits.per_client {
+        if *own >= limits.per_client {
             return None;
         }
         *own += 1;
@@ -122,10 +148,10 @@ impl Drop for Place {
 }
 
 impl Acceptor {
-    /// Runs until stopped and drained. Must be called within a tokio runtime.
+    /// Runs until it has ended, or has left and the last client too. Must be called within a tokio
+    /// runtime.
     pub async fn run(mut self) -> io::Result<()> {
-        let listener = TcpListener::from_std(self.listener)?;
-        let stop = self.stop.clone();
+        let listener = TcpListener::from_std(self.listener.try_clone()?)?;
         let mut connections = JoinSet::new();
         let mut failing = false;
         loop {
@@ -133,18 +159,7 @@ impl Acceptor {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => {
                         failing = false;
-                        // One too many is closed at once, which tells its client to come back.
-                        let Some(place) = self.admission.admit(peer.ip().to_canonical()) else {
-                            continue;
-                        };
-                        let connection = Connection {
-                            stream,
-                            shared: self.shared.clone(),
-                            tally: self.tally.clone(),
-                            stop: stop.clone(),
-                            place,
-                        };
-                        connections.spawn(connection.run());
+                        self.admit(stream, peer, &mut connections);
                     }
                     Err(error) => {
                         if !std::mem::replace(&mut failing, true) {
@@ -154,12 +169,38 @@ impl Acceptor {
                     }
                 },
                 Some(_) = connections.join_next() => {}
-                () = stopped(&mut self.stop) => break,
+                () = reached(&mut self.phase, Phase::Leaving) => break,
+            }
+        }
+        if *self.phase.borrow() == Phase::Leaving {
+            // Closing a listener resets those that wait. New ones must not hold up the end.
+            for _ in 0..BACKLOG {
+                let waiting = self.listener.accept();
+                let Ok((stream, peer)) = waiting else { break };
+                if let Ok(stream) =
+                    stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream))
+                {
+                    self.admit(stream, peer, &mut connections);
+                }
             }
         }
         drop(listener);
+        drop(self.listener);
         while connections.join_next().await.is_some() {}
         Ok(())
+    }
+
+    /// One too many is closed at once, which tells its client to come back.
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
+        let Some(place) = self.admission.admit(peer.ip().to_canonical()) else { return };
+        let connection = Connection {
+            stream,
+            shared: self.shared.clone(),
+            tally: self.tally.clone(),
+            phase: self.phase.clone(),
+            place,
+        };
+        connections.spawn(connection.run());
     }
 }
 
@@ -171,16 +212,16 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A sender that is gone means stop as well.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
+/// Waits until the end has come this far.
+async fn reached(phase: &mut watch::Receiver<Phase>, far: Phase) {
+    let _ = phase.wait_for(|phase| *phase >= far).await;
 }
 
 struct Connection {
     stream: TcpStream,
     shared: Shared,
     tally: Arc<Mutex<Arc<Tally>>>,
-    stop: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
     place: Place,
 }
 
@@ -189,21 +230,21 @@ impl Connection {
     /// connection and are nobody's news.
     async fn run(mut self) {
         let _ = self.stream.set_nodelay(true);
-        let idle = self.place.admission.limits.idle;
+        let admission = self.place.admission.clone();
         let mut input = Vec::with_capacity(READ);
         let mut output = Vec::new();
-        let mut deadline = Instant::now() + idle;
+        let mut deadline = Instant::now() + admission.idle();
         loop {
             let read = tokio::select! {
                 // What has arrived is answered before a drain ends the connection.
                 biased;
                 read = timeout_at(deadline, self.stream.read_buf(&mut input)) => read,
-                () = stopped(&mut self.stop) => break,
+                () = reached(&mut self.phase, Phase::Ending) => break,
             };
             let Ok(Ok(1..)) = read else { break };
             while let Some(used) = self.answer_waiting(&input, &mut output) {
                 input.drain(..used);
-                deadline = Instant::now() + idle;
+                deadline = Instant::now() + admission.idle();
                 let written = timeout_at(deadline, self.stream.write_all(&output)).await;
                 output.clear();
                 if !matches!(written, Ok(Ok(()))) {
@@ -211,7 +252,19 @@ impl Connection {
                 }
             }
         }
+        self.part(input).await;
+    }
+
+    /// Closes so that the client gets all of its answers. Closing over bytes that were not read would
+    /// be a reset, which throws away what the client has not read either: so they are read first.
+    async fn part(mut self, mut input: Vec<u8>) {
         let _ = self.stream.shutdown().await;
+        let deadline = Instant::now() + FAREWELL;
+        loop {
+            input.clear();
+            let read = timeout_at(deadline, self.stream.read_buf(&mut input)).await;
+            let Ok(Ok(1..)) = read else { return };
+        }
     }
 
     /// Answers complete queries at the start of `input` into `output` until it is worth a write.

@@ -1,27 +1,27 @@
-//! UDP: one thread for each socket, a batch of datagrams for each system call, one look at the
-//! shared snapshot for each batch.
+//! UDP: a thread for each socket (several where sockets are few), a batch of datagrams for each
+//! system call, one look at the shared snapshot for each batch.
 
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use arc_swap::Cache;
+use socket2::SockRef;
 
 use crate::answer::{Answer, Request, Transport, answer};
 
 use super::datagrams::{BATCH, Batch};
-use super::listen::RECEIVE_BUFFER;
 use super::{Shared, Tally};
 
 /// A running worker.
 #[derive(Debug)]
 pub struct Worker {
-    stop: Arc<AtomicBool>,
+    order: Arc<AtomicU8>,
     beats: Arc<AtomicU64>,
     thread: JoinHandle<()>,
 }
@@ -30,18 +30,19 @@ impl Worker {
     /// Starts a worker on `socket`. `seen` gets each datagram with its answer, after the response
     /// was written and before it is sent: what a proof records; `|_, _| ()` costs nothing.
     pub fn spawn(
-        socket: UdpSocket,
+        socket: impl Into<Arc<UdpSocket>>,
         shared: Shared,
         tally: Arc<Tally>,
         seen: impl FnMut(&[u8], &Answer) + Send + 'static,
     ) -> io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
+        let socket = socket.into();
+        let order = Arc::new(AtomicU8::new(SERVE));
         let beats = Arc::new(AtomicU64::new(0));
         let thread = thread::Builder::new().name("udp".into()).spawn({
-            let (stop, beats) = (stop.clone(), beats.clone());
-            move || run(&socket, &shared, &tally, &stop, &beats, seen)
+            let (order, beats) = (order.clone(), beats.clone());
+            move || run(&socket, &shared, &tally, &order, &beats, seen)
         })?;
-        Ok(Self { stop, beats, thread })
+        Ok(Self { order, beats, thread })
     }
 
     /// Counts rounds: one for each batch and at least one a second. A worker whose beats stand still
@@ -53,7 +54,18 @@ impl Worker {
     /// Has the worker end once it has answered what has arrived; within a second if nobody asks,
     /// and however much more is asked.
     pub fn stop(&self) {
-        self.stop.store(true, Ordering::Release);
+        self.order.store(STOP, Ordering::Release);
+    }
+
+    /// Has the worker end once its socket has been quiet for a second: after all that arrived before
+    /// the socket was taken out of the kernel's choice.
+    pub(super) fn run_dry(&self) {
+        self.order.store(RUN_DRY, Ordering::Release);
+    }
+
+    /// Whether it has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.thread.is_finished()
     }
 
     /// Waits for a worker that was told to stop.
@@ -68,22 +80,24 @@ fn run(
     socket: &UdpSocket,
     shared: &Shared,
     tally: &Tally,
-    stop: &AtomicBool,
+    order: &AtomicU8,
     beats: &AtomicU64,
     mut seen: impl FnMut(&[u8], &Answer),
 ) {
     let mut batch = Batch::new();
     let mut cache = Cache::new(&**shared);
     let mut failing = false;
-    let mut last_rounds = LAST_ROUNDS;
+    let mut last_rounds = last_rounds(socket);
     loop {
         beats.fetch_add(1, Ordering::Relaxed);
+        let mut is_quiet = false;
         let received = match batch.receive(socket.as_fd()) {
             Ok(received) => {
                 failing = false;
                 received
             }
             Err(error) => {
+                is_quiet = error.kind() == io::ErrorKind::WouldBlock;
                 if !is_lull(&error) {
                     if std::mem::replace(&mut failing, true) {
                         thread::park_timeout(BACK_OFF);
@@ -108,19 +122,34 @@ fn run(
             answer.len
         });
         tally.count_unsent(batch.send(socket.as_fd()));
-        if stop.load(Ordering::Acquire) {
-            last_rounds -= 1;
-            // A batch that is not full has emptied the queue.
-            if received < BATCH || last_rounds == 0 {
-                return;
+        match order.load(Ordering::Acquire) {
+            SERVE => {}
+            RUN_DRY if is_quiet => return,
+            RUN_DRY => {}
+            _ => {
+                last_rounds -= 1;
+                // A batch that is not full has emptied the queue.
+                if received < BATCH || last_rounds == 0 {
+                    return;
+                }
             }
         }
     }
 }
 
+/// Serve until told otherwise.
+const SERVE: u8 = 0;
+/// End when nothing has come for a while.
+const RUN_DRY: u8 = 1;
+/// End when the queue is empty.
+const STOP: u8 = 2;
+
 /// How many batches a worker that was told to stop still answers: at least the datagrams that a
-/// full receive buffer holds, of which each takes 768 octets or more of twice [`RECEIVE_BUFFER`].
-const LAST_ROUNDS: usize = 2 * RECEIVE_BUFFER / 768 / BATCH + 1;
+/// full receive buffer holds, of which each takes 768 octets of it or more.
+fn last_rounds(socket: &UdpSocket) -> usize {
+    let buffer = SockRef::from(socket).recv_buffer_size().unwrap_or_default();
+    buffer / 768 / BATCH + 1
+}
 
 /// Between attempts to receive on a socket that goes on failing.
 const BACK_OFF: Duration = Duration::from_millis(50);

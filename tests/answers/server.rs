@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use meridian::answer::{Snapshot, Transport};
-use meridian::serve::tcp::{Acceptor, Admission, Limits};
+use meridian::serve::tcp::{Acceptor, Admission, Limits, Phase};
 use meridian::serve::udp::Worker;
 use meridian::serve::{Totals, bind};
 use tokio::runtime::Runtime;
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 /// What serves a snapshot over UDP and TCP; ends when dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Phase>,
     worker: Option<Worker>,
     _runtime: Runtime,
 }
@@ -46,13 +46,13 @@ impl Server {
             .build()
             .unwrap();
         let limits = Limits { idle: PATIENCE, connections: 100, per_client: PER_CLIENT };
-        let (stop, stopped) = watch::channel(false);
+        let (stop, phase) = watch::channel(Phase::Serving);
         let acceptor = Acceptor {
             listener: listener.tcp,
             shared,
             tally: Arc::new(Mutex::new(totals.tally(Transport::Tcp))),
             admission: Admission::new(limits),
-            stop: stopped,
+            phase,
         };
         runtime.spawn(acceptor.run());
         Self { address: listener.address, stop, worker: Some(worker), _runtime: runtime }
@@ -97,7 +97,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.stop.send(true);
+        let _ = self.stop.send(Phase::Ending);
         if let Some(worker) = self.worker.take() {
             worker.stop();
             // Wakes it: it looks up once a datagram has come.

@@ -148,7 +148,15 @@ impl Host {
         let mut command = Command::new(env!("CARGO_BIN_EXE_meridian"));
         command.args(arguments).current_dir(self.directory.path()).stdin(Stdio::null());
         // What a service manager around the tests says is not meant for this daemon.
-        for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "STATE_DIRECTORY", "RUNTIME_DIRECTORY"] {
+        for name in [
+            "NOTIFY_SOCKET",
+            "WATCHDOG_USEC",
+            "STATE_DIRECTORY",
+            "RUNTIME_DIRECTORY",
+            "LISTEN_PID",
+            "LISTEN_FDS",
+            "LISTEN_FDNAMES",
+        ] {
             command.env_remove(name);
         }
         command

@@ -194,7 +194,7 @@ fn sighup_logs_what_was_refused() {
 fn what_takes_a_restart_is_told() {
     let host = Host::new();
     let mut daemon = host.start();
-    host.edit("meridian.toml", "workers = 2", "workers = 3");
+    host.append("meridian.toml", "[probe]\noutstanding = 3\n");
     host.meridian(&["reload"]).success();
     daemon.wait("takes effect when the server is restarted");
 }

@@ -1,9 +1,14 @@
-//! What systemd is told, under `Type=notify`. Without systemd nothing is said and nothing fails.
+//! What systemd is told, under `Type=notify`, and the sockets that it passes. Without systemd nothing
+//! is said, nothing is passed, and nothing fails.
+
+mod passed;
 
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tracing::warn;
+
+pub use passed::{Keeper, Passed, PassedSocket, SocketName, keep, release};
 
 /// Clients are served. The text is for `systemctl status`.
 pub fn ready(status: &str) {
@@ -26,6 +31,11 @@ pub fn reloaded() {
 /// The way things stand, for `systemctl status`.
 pub fn status(text: &str) {
     tell(&[NotifyState::Status(line(text))]);
+}
+
+/// Another process has taken over. What this one says from now on counts for nothing.
+pub fn succeeded_by(process: u32) {
+    tell(&[NotifyState::MainPid(process)]);
 }
 
 /// The process is about to end.
