@@ -1,7 +1,9 @@
 //! Where the API is served: a Unix socket that its group may use, and TCP.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,16 +15,29 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::unix::SocketAddr;
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// The control socket, removed when dropped.
+/// The control socket, removed when dropped, unless another process has it by then.
 #[derive(Debug)]
 pub struct ControlSocket {
     path: PathBuf,
     listener: Option<UnixListener>,
+    door: watch::Sender<Door>,
+}
+
+/// Whether who comes to the control socket is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// At once.
+    Open,
+    /// Not now: they wait.
+    Closed,
+    /// By another process, to which the socket belongs.
+    Elsewhere,
 }
 
 /// Who is at the other end of a connection: the user whom the kernel names, where it names one.
@@ -58,7 +73,7 @@ impl ControlSocket {
             Ok(metadata) if !metadata.file_type().is_socket() => {
                 return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is not a socket"));
             }
-            Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => {
+            Ok(_) if StdUnixStream::connect(path).is_ok() => {
                 return Err(io::Error::new(
                     io::ErrorKind::AddrInUse,
                     "another server listens on it",
@@ -69,20 +84,75 @@ impl ControlSocket {
         }
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
-        Ok(Self { path: path.into(), listener: Some(listener) })
+        Ok(Self::new(path, listener, Door::Open))
+    }
+
+    /// The socket at `path` that another process has opened, if `listener` is that. The door is
+    /// [`Door::Elsewhere`] until it is this process' own.
+    pub fn adopt(path: &Path, listener: StdUnixListener) -> io::Result<Option<Self>> {
+        let address = listener.local_addr()?;
+        if address.as_pathname() != Some(path) {
+            return Ok(None);
+        }
+        listener.set_nonblocking(true)?;
+        Ok(Some(Self::new(path, UnixListener::from_std(listener)?, Door::Elsewhere)))
+    }
+
+    fn new(path: &Path, listener: UnixListener, door: Door) -> Self {
+        let (door, _) = watch::channel(door);
+        Self { path: path.into(), listener: Some(listener), door }
+    }
+
+    /// A copy for another process.
+    pub fn copy(&self) -> io::Result<OwnedFd> {
+        let listener = self.listener.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        listener.as_fd().try_clone_to_owned()
+    }
+
+    /// Closes and opens the door.
+    pub fn door(&self) -> watch::Sender<Door> {
+        self.door.clone()
     }
 
     /// Serves until `stop` turns true.
     pub async fn serve(mut self, routes: Router, stop: watch::Receiver<bool>) {
         if let Some(listener) = self.listener.take() {
-            serve(listener, routes, stop).await;
+            let entrance = Entrance { listener, door: self.door.subscribe() };
+            serve(entrance, routes, stop).await;
         }
     }
 }
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        if *self.door.borrow() != Door::Elsewhere {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Lets in while the door is open.
+struct Entrance {
+    listener: UnixListener,
+    door: watch::Receiver<Door>,
+}
+
+impl Listener for Entrance {
+    type Io = UnixStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+        loop {
+            let _ = self.door.wait_for(|door| *door == Door::Open).await;
+            tokio::select! {
+                accepted = Listener::accept(&mut self.listener) => return accepted,
+                _ = self.door.wait_for(|door| *door != Door::Open) => {}
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
     }
 }
 

@@ -2,6 +2,8 @@
 //! order in which they need each other and stopped in the reverse.
 
 use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,17 +16,18 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::admin::server::{self, ControlSocket};
+use crate::admin::server::{self, ControlSocket, Door};
 use crate::admin::{full, read_only};
 use crate::clock::Clock;
-use crate::config::{Environment, LogSettings};
+use crate::config::{Environment, LogSettings, Settings};
 use crate::control::{Control, Handle, Loaded, Occasion, load, wanted};
 use crate::probe::Prober;
 use crate::serve::{ListenError, Totals, Transports};
 use crate::store::{Store, StoreError};
-use crate::systemd::Passed;
+use crate::systemd::{self, Passed};
 use crate::telemetry::logs::{self, Flush};
 
+use super::handover::{Offer, Predecessor};
 use super::output::Failure;
 use super::socket::environment;
 use super::{Config, check};
@@ -48,6 +51,11 @@ pub(super) struct Options {
 pub(super) struct Daemon {
     control: Handle,
     transports: Arc<Mutex<Transports>>,
+    /// Where state is kept.
+    state: PathBuf,
+    /// What another process needs beside the transports' sockets, and by what names.
+    others: Vec<(OwnedFd, &'static str)>,
+    door: watch::Sender<Door>,
     admin: Vec<JoinHandle<()>>,
     admin_stop: watch::Sender<bool>,
     log: Flush,
@@ -58,6 +66,9 @@ const RUNTIME_THREADS: usize = 2;
 
 /// How long clients of TCP and of the API have to take their answers when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// How long TCP clients at most may keep a process whose successor serves already.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(60);
 
 /// The runtime for everything but UDP.
 pub(super) fn runtime() -> io::Result<Runtime> {
@@ -93,6 +104,10 @@ impl Daemon {
         }
         raise_descriptor_limit();
         let state = state.unwrap_or_else(|| settings.state.clone());
+        let mut predecessor = passed.predecessor.take().map(Predecessor::reached_by).transpose()?;
+        if let Some(predecessor) = &mut predecessor {
+            predecessor.release_state().await?;
+        }
         let store = match Store::open(&state) {
             Ok(store) => Some(store),
             // Two servers of one configuration are a mistake; a disk that fails is no reason not to
@@ -112,15 +127,17 @@ impl Daemon {
         let totals = Totals::default();
         let (admin_stop, admin_stopped) = watch::channel(false);
         let mut admin = vec![];
-        let socket = ControlSocket::bind(&settings.control).map_err(|error| {
+        let socket = control_socket(&settings, &mut passed).map_err(|error| {
             Failure::new(format!("control socket {}: {error}", settings.control.display()))
         })?;
+        let (door, mut others) = (socket.door(), vec![(socket.copy()?, systemd::CONTROL)]);
         let routes = full(control.clone(), totals.clone()).merge(routes);
         admin.push(tokio::spawn(socket.serve(routes, admin_stopped.clone())));
         if let Some(address) = settings.admin {
-            let listener = TcpListener::bind(address)
+            let listener = admin_listener(address, &mut passed)
                 .await
                 .map_err(|error| Failure::new(format!("[admin] listen {address}: {error}")))?;
+            others.push((listener.as_fd().try_clone_to_owned()?, systemd::ADMIN));
             let address = listener.local_addr()?;
             tracing::info!(%address, "serving HTTP on {address}");
             let routes = read_only(control.clone(), totals.clone());
@@ -131,8 +148,23 @@ impl Daemon {
         let transports = Transports::open(&wanted(&settings), &mut passed, shared, totals);
         let transports = Arc::new(Mutex::new(transports.map_err(all)?));
         tell_unused(&passed);
+        if let Some(predecessor) = predecessor {
+            predecessor.succeed().await?;
+            door.send_replace(Door::Open);
+        }
+        // From here on sockets are this process' to close.
         control.serve(transports.clone()).await?;
-        Ok(Self { control, transports, admin, admin_stop, log })
+        Ok(Self { control, transports, state, others, door, admin, admin_stop, log })
+    }
+
+    /// What another process needs to take over.
+    pub(super) fn offer(&self) -> Result<Offer, Failure> {
+        let mut sockets = self.transports().copies()?;
+        for (socket, name) in &self.others {
+            sockets.push((socket.try_clone()?, (*name).into()));
+        }
+        let (control, door, state) = (self.control.clone(), self.door.clone(), self.state.clone());
+        Ok(Offer { sockets, control, door, state })
     }
 
     /// Asks the control task.
@@ -163,12 +195,50 @@ impl Daemon {
         let deadline = Instant::now() + DRAIN;
         let leaving = self.transports().take();
         leaving.end(deadline).await;
+        self.end(deadline).await;
+    }
+
+    /// Ends once connections are idle, while another process serves; at once when `hurry` is done.
+    pub(super) async fn leave(self, hurry: impl Future<Output = ()>) {
+        let (leaving, idle) = {
+            let mut transports = self.transports();
+            (transports.take(), transports.idle())
+        };
+        leaving.leave(idle.min(LONGEST_FAREWELL), hurry, DRAIN).await;
+        self.end(Instant::now() + DRAIN).await;
+    }
+
+    async fn end(self, deadline: Instant) {
         self.admin_stop.send_replace(true);
         end(self.admin, deadline).await;
         let _ = self.control.stop().await;
         tracing::info!("stopped");
         drop(self.log);
     }
+}
+
+/// The predecessor's, if it is where this process wants one.
+fn control_socket(settings: &Settings, passed: &mut Passed) -> io::Result<ControlSocket> {
+    let passed = passed.control.take();
+    let adopted =
+        passed.map(|socket| ControlSocket::adopt(&settings.control, socket)).transpose()?;
+    adopted.flatten().map_or_else(|| ControlSocket::bind(&settings.control), Ok)
+}
+
+/// The predecessor's, if it is of this address.
+async fn admin_listener(address: SocketAddr, passed: &mut Passed) -> io::Result<TcpListener> {
+    match passed.admin.take() {
+        Some(listener) if is_of(listener.local_addr()?, address) => {
+            listener.set_nonblocking(true)?;
+            TcpListener::from_std(listener)
+        }
+        _ => TcpListener::bind(address).await,
+    }
+}
+
+/// Whether `asked` can be meant by a socket of `address`: port 0 is any.
+fn is_of(address: SocketAddr, asked: SocketAddr) -> bool {
+    address == asked || (asked.port() == 0 && address.ip() == asked.ip())
 }
 
 /// Everything that can't be listened on, in one message.
@@ -179,11 +249,10 @@ fn all(errors: Vec<ListenError>) -> Failure {
 
 /// Tells of sockets that were passed for nothing, which are then closed.
 fn tell_unused(passed: &Passed) {
-    let Passed { udp, tcp, unix, strange, predecessor: _ } = passed;
+    let Passed { udp, tcp, strange, control: _, admin: _, predecessor: _ } = passed;
     let udp = udp.iter().map(|udp| format!("{} (UDP)", udp.address));
     let tcp = tcp.iter().map(|tcp| format!("{} (TCP)", tcp.address));
-    let unix = unix.iter().map(|_| "a socket of a path".to_owned());
-    for unused in udp.chain(tcp).chain(unix).chain(strange.iter().cloned()) {
+    for unused in udp.chain(tcp).chain(strange.iter().cloned()) {
         tracing::error!(
             socket = unused,
             "{unused} was passed to this process, and `listen` does not name it: it is closed"

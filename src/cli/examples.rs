@@ -48,6 +48,10 @@ Examples:
   meridian overrides
   meridian overrides --format json | jq -r '.overrides[].given'";
 
+pub(super) const UPGRADE: &str = "\
+Examples:
+  meridian upgrade";
+
 pub(super) const DEMO: &str = "\
 Examples:
   meridian demo

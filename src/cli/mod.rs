@@ -6,6 +6,7 @@ mod daemon;
 mod demo;
 mod examples;
 mod explain;
+mod handover;
 mod manual;
 mod output;
 mod overrides;
@@ -13,6 +14,7 @@ mod reload;
 mod run;
 mod socket;
 mod status;
+mod upgrade;
 mod wait;
 
 use std::net::IpAddr;
@@ -73,6 +75,9 @@ enum Command {
     /// List the overrides in force
     #[command(after_help = examples::OVERRIDES)]
     Overrides(Printed),
+    /// Have the running server give way to the binary that is now in its place, without a gap
+    #[command(after_help = examples::UPGRADE)]
+    Upgrade(Config),
     /// Serve the configuration's zones with a small HTTP server for every az, to try it out
     #[command(after_help = examples::DEMO)]
     Demo(Demo),
@@ -219,6 +224,7 @@ pub fn main() -> ExitCode {
         Command::ForceDown(arguments) => overrides::give(OverrideKind::ForceDown, arguments),
         Command::Clear(arguments) => overrides::clear(&arguments),
         Command::Overrides(arguments) => overrides::list(&arguments),
+        Command::Upgrade(config) => upgrade::upgrade(&config),
         Command::Demo(Demo { action: None, config }) => demo::serve(&config),
         Command::Demo(Demo { action: Some(DemoAction::Stop { az }), config }) => {
             demo::switch(&config, &az, demo::Switch::Stop)

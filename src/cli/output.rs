@@ -1,6 +1,6 @@
 //! Writing to the terminal, and what a command fails with.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{IsTerminal, Write};
 
 use clap::ValueEnum;
@@ -79,6 +79,15 @@ impl Failure {
             ClientError::Refused { .. } | ClientError::Garbled(_) => Exit::Refused,
         };
         Self::Message(exit, error.to_string())
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shown => f.write_str("it is told already"),
+            Self::Message(_, message) => f.write_str(message),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::clock::Clock;
@@ -14,6 +15,7 @@ use crate::systemd::{self, Passed};
 use super::Config;
 use super::daemon::{Daemon, Options};
 use super::output::Failure;
+use super::upgrade::{self, Asking};
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(config: &Config) -> Result<(), Failure> {
@@ -27,6 +29,8 @@ pub(super) fn run(config: &Config) -> Result<(), Failure> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut options = Options::load(config)?;
         options.passed = passed;
+        let (ask, mut asked) = mpsc::channel(1);
+        options.routes = upgrade::routes(ask);
         let daemon = tokio::select! {
             daemon = Daemon::start(options, Clock::start()) => daemon?,
             _ = terminate.recv() => return Ok(()),
@@ -35,26 +39,60 @@ pub(super) fn run(config: &Config) -> Result<(), Failure> {
         daemon.transports().outlive();
         systemd::ready(&daemon.summary());
         let control = daemon.control();
-        {
+        let successor = {
             // One future throughout: a signal must not begin its period anew.
             let mut watchdog = pin!(feed_watchdog(&daemon));
+            let mut upgrade = pin!(hand_over(&daemon, &mut asked));
             loop {
                 tokio::select! {
                     _ = hangup.recv() => reload(&daemon),
                     never = &mut watchdog => match never {},
+                    process = &mut upgrade => break Some(process),
                     () = control.ended() => {
                         tracing::error!("steering has failed: ending, to be started anew");
                         return Err(Failure::Shown);
                     }
-                    _ = terminate.recv() => break,
-                    _ = interrupt.recv() => break,
+                    _ = terminate.recv() => break None,
+                    _ = interrupt.recv() => break None,
                 }
             }
+        };
+        match successor {
+            // From now on systemd hears the other.
+            Some(process) => {
+                tracing::info!(process, "process {process} serves; ending when clients are idle");
+                let hurry = async {
+                    tokio::select! {
+                        _ = terminate.recv() => {}
+                        _ = interrupt.recv() => {}
+                    }
+                };
+                daemon.leave(hurry).await;
+            }
+            None => {
+                systemd::stopping();
+                daemon.stop().await;
+            }
         }
-        systemd::stopping();
-        daemon.stop().await;
         Ok(())
     })
+}
+
+/// Waits until a hand-over that was asked for succeeds; those that fail change nothing.
+async fn hand_over(daemon: &Daemon, asked: &mut mpsc::Receiver<Asking>) -> u32 {
+    loop {
+        let Some(reply) = asked.recv().await else { return pending().await };
+        let came_to = match daemon.offer() {
+            Ok(offer) => offer.hand_over().await,
+            Err(failure) => Err(failure.to_string()),
+        };
+        let process = came_to.as_ref().ok().copied();
+        // Whoever asked may have left.
+        let _ = reply.send(came_to);
+        if let Some(process) = process {
+            return process;
+        }
+    }
 }
 
 /// Reloads aside, so that signals and the watchdog go on being served.

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::answer::Snapshot;
 use crate::serve::{Shared, Transports};
+use crate::store::Store;
 
 use super::orders::Task;
 use super::{Order, OrderError, Ordered, ReloadReport, Status};
@@ -25,6 +26,8 @@ pub(super) enum Command {
     Reload(oneshot::Sender<ReloadReport>),
     Order(Task),
     Serve(Arc<Mutex<Transports>>),
+    Release(oneshot::Sender<()>),
+    Adopt(Store),
     Stop(oneshot::Sender<()>),
 }
 
@@ -93,6 +96,17 @@ impl Handle {
     /// Has the transports follow what later loads say of them.
     pub async fn serve(&self, transports: Arc<Mutex<Transports>>) -> Result<(), Stopped> {
         self.commands.send(Command::Serve(transports)).await.map_err(|_| Stopped)
+    }
+
+    /// Saves the state and lets go of its directory, for another process to go on from there. This one
+    /// steers on, and saves no more.
+    pub async fn release(&self) -> Result<(), Stopped> {
+        self.ask(Command::Release).await
+    }
+
+    /// Saves the state to `store` from now on.
+    pub async fn adopt(&self, store: Store) -> Result<(), Stopped> {
+        self.commands.send(Command::Adopt(store)).await.map_err(|_| Stopped)
     }
 
     /// Ends the control task, its state saved.

@@ -202,6 +202,8 @@ impl Control {
                     Some(Command::Reload(reply)) => self.reload(reply),
                     Some(Command::Order(task)) => self.order(task),
                     Some(Command::Serve(transports)) => self.serve(transports),
+                    Some(Command::Release(reply)) => self.release(reply),
+                    Some(Command::Adopt(store)) => self.adopt(store),
                     Some(Command::Stop(reply)) => stopped = Some(Some(reply)),
                     None => stopped = Some(None),
                 },
@@ -214,6 +216,28 @@ impl Control {
         }
         if let Some(Some(reply)) = stopped {
             let _ = reply.send(());
+        }
+    }
+
+    /// Has the state written for the last time, aside: a disk may take long.
+    fn release(&mut self, reply: oneshot::Sender<()>) {
+        let saver = self.saver.take();
+        let state = self.director.saved(self.clock.now());
+        tokio::spawn(async move {
+            if let Some(saver) = saver {
+                saver.finish(state).await;
+            }
+            let _ = reply.send(());
+        });
+    }
+
+    fn adopt(&mut self, store: Store) {
+        match Saver::spawn(store) {
+            Ok(saver) => {
+                self.saver = Some(saver);
+                self.save = Some(self.clock.now().mono);
+            }
+            Err(error) => tracing::error!(%error, "health is not saved any more: {error}"),
         }
     }
 

@@ -86,7 +86,7 @@ pub struct Leaving {
 
 impl Transports {
     /// Opens what is `wanted`, with the sockets in `passed` where they fit; those that were used are
-    /// then gone from it. Must be called within a tokio runtime.
+    /// then gone from it. Another process may still read them: none is closed for it. Must be called within a tokio runtime.
     pub fn open(
         wanted: &Wanted,
         passed: &mut Passed,
@@ -110,8 +110,10 @@ impl Transports {
             (asked, passed::complete(sockets, asked, wanted.workers))
         });
         let sockets: Vec<_> = sockets.collect();
-        transports.add(sockets, wanted.workers)?;
-        Ok(transports)
+        match transports.add(sockets, wanted.workers) {
+            Ok(()) => Ok(transports),
+            Err((_, errors)) => Err(errors),
+        }
     }
 
     /// Makes what is open what is `wanted`, without losing a query. With an error all addresses
@@ -133,7 +135,9 @@ impl Transports {
             (asked, sockets)
         });
         let sockets = sockets.collect();
-        if let Err(errors) = self.add(sockets, wanted.workers) {
+        if let Err((useless, errors)) = self.add(sockets, wanted.workers) {
+            // Another of our addresses may have led here for a moment.
+            useless.into_iter().for_each(|open| self.remove(open));
             self.open.append(&mut before);
             return Err(errors);
         }
@@ -187,6 +191,11 @@ impl Transports {
         Ok(copies)
     }
 
+    /// How long a TCP connection may be idle.
+    pub fn idle(&self) -> Duration {
+        self.admission.idle()
+    }
+
     /// Where it listens, in the order of `listen`.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.open.iter().map(|open| open.address).collect()
@@ -208,12 +217,12 @@ impl Transports {
         leaving
     }
 
-    /// Serves on `sockets`, all or none.
+    /// Serves on all `sockets`, or returns those that it could, with why it could not the others.
     fn add(
         &mut self,
         sockets: Vec<(SocketAddr, Result<Sockets, ListenError>)>,
         workers: usize,
-    ) -> Result<(), Vec<ListenError>> {
+    ) -> Result<(), (Vec<Open>, Vec<ListenError>)> {
         let (mut new, mut errors) = (vec![], vec![]);
         for (asked, sockets) in sockets {
             match sockets.and_then(|sockets| self.serve(asked, sockets, workers)) {
@@ -228,9 +237,7 @@ impl Transports {
             self.open.extend(new);
             return Ok(());
         }
-        // Another of our addresses may have led here for a moment.
-        new.into_iter().for_each(|open| self.remove(open));
-        Err(errors)
+        Err((new, errors))
     }
 
     fn serve(

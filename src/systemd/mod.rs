@@ -8,7 +8,9 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tracing::warn;
 
-pub use passed::{Keeper, Passed, PassedSocket, SocketName, keep, release};
+pub use passed::{
+    ADMIN, CONTROL, Keeper, PREDECESSOR, Passed, PassedSocket, SocketName, keep, release,
+};
 
 /// Clients are served. The text is for `systemctl status`.
 pub fn ready(status: &str) {

@@ -21,9 +21,11 @@ pub struct Passed {
     pub udp: Vec<PassedSocket<UdpSocket>>,
     /// TCP listeners.
     pub tcp: Vec<PassedSocket<TcpListener>>,
-    /// Listeners on paths.
-    pub unix: Vec<UnixListener>,
-    /// The way to the process that this one is to succeed; `None`: there is none.
+    /// The control socket of the process that this one is to succeed.
+    pub control: Option<UnixListener>,
+    /// Where that process serves HTTP.
+    pub admin: Option<TcpListener>,
+    /// The way to that process; `None`: there is none.
     pub predecessor: Option<UnixStream>,
     /// What else was passed, for people. It is of no use and stays closed.
     pub strange: Vec<String>,
@@ -70,10 +72,15 @@ impl Passed {
     }
 
     fn sort(&mut self, listed: &mut ListenFd, index: usize, name: &str) {
-        if name == PREDECESSOR {
-            let stream = listed.take_custom(index, AF_UNIX, SOCK_STREAM, "stream");
-            self.predecessor = stream.ok().flatten();
-            return;
+        match name {
+            PREDECESSOR => {
+                let stream = listed.take_custom(index, AF_UNIX, SOCK_STREAM, "stream");
+                self.predecessor = stream.ok().flatten();
+                return;
+            }
+            CONTROL => return self.control = listed.take_unix_listener(index).ok().flatten(),
+            ADMIN => return self.admin = listed.take_tcp_listener(index).ok().flatten(),
+            _ => {}
         }
         let keeper = Keeper::of(name);
         if let Ok(Some(socket)) = listed.take_udp_socket(index) {
@@ -88,8 +95,6 @@ impl Passed {
                 Ok(address) => self.strange.push(format!("{address} ({name}), a connection")),
                 Err(_) => self.strange.push(name.into()),
             }
-        } else if let Ok(Some(socket)) = listed.take_unix_listener(index) {
-            self.unix.push(socket);
         } else {
             if let Ok(Some(descriptor)) = listed.take_raw_fd(index) {
                 let _ = nix::unistd::close(descriptor);
@@ -150,7 +155,11 @@ pub fn release(name: &SocketName) {
 }
 
 /// The name of the way to the predecessor.
-pub(super) const PREDECESSOR: &str = "predecessor";
+pub const PREDECESSOR: &str = "predecessor";
+/// The name of the predecessor's control socket.
+pub const CONTROL: &str = "control";
+/// The name of the predecessor's listener for HTTP.
+pub const ADMIN: &str = "admin";
 /// The name of a socket that nobody else holds.
 const NOBODY: &str = "nobody";
 /// The number of the first descriptor that is passed.

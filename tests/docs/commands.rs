@@ -10,7 +10,8 @@ use super::{bare, sample, table};
 const PAGE: &str = include_str!("../../docs/commands.md");
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
 /// Routers don't tell their routes; the files that add them do.
-const API: &str = include_str!("../../src/admin/api.rs");
+const API: &str =
+    concat!(include_str!("../../src/admin/api.rs"), include_str!("../../src/cli/upgrade.rs"));
 
 #[test]
 fn every_command_and_option_is_documented_and_exists() {

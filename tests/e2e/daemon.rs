@@ -13,11 +13,14 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::client::Client;
+use super::host::Host;
 
 /// A daemon; it is killed with this, if it still runs.
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
+    /// The process that serves: the child, or one that succeeded it.
+    process: Pid,
     lines: Receiver<String>,
     /// What has been read of the log.
     log: Vec<String>,
@@ -39,13 +42,32 @@ impl Daemon {
                 let _ = sender.send(line.unwrap());
             }
         });
-        Self { child, lines, log: vec![], addresses: vec![] }
+        let process = Pid::from_raw(child.id().try_into().unwrap());
+        Self { child, process, lines, log: vec![], addresses: vec![] }
+    }
+
+    /// Has `meridian upgrade` put another process in its place, and waits for the one before to end.
+    #[track_caller]
+    pub fn upgrade(&mut self, host: &Host) {
+        let before = self.hand_over(host);
+        eventually("the process before ends", || {
+            let _ = self.child.try_wait();
+            (!is_alive(before)).then_some(())
+        });
     }
 
     pub fn serving(command: Command) -> Self {
         let mut daemon = Self::launch(command);
         daemon.listening();
         daemon
+    }
+
+    /// As [`Self::upgrade`], but returns the one before, which may still have clients.
+    #[track_caller]
+    pub fn hand_over(&mut self, host: &Host) -> Pid {
+        let told = host.meridian(&["upgrade"]).success();
+        let process = told.strip_prefix("process ").unwrap().split(' ').next().unwrap();
+        std::mem::replace(&mut self.process, Pid::from_raw(process.parse().unwrap()))
     }
 
     /// Waits for one more address to listen on. Every socket is open before the first is told.
@@ -114,12 +136,11 @@ impl Daemon {
     }
 
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().try_into().unwrap());
-        kill(pid, signal).unwrap();
+        kill(self.process, signal).unwrap();
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.as_raw().try_into().unwrap()
     }
 
     /// What it prints.
@@ -157,6 +178,9 @@ impl Drop for Daemon {
         // It may have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if self.process.as_raw().try_into() != Ok(self.child.id()) {
+            let _ = kill(self.process, Signal::SIGKILL);
+        }
     }
 }
 
@@ -171,6 +195,12 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         thread::park_timeout(Duration::from_millis(10));
     }
     panic!("never: {what}");
+}
+
+/// Whether there is such a process. One that is not a child is nobody's zombie for long.
+pub fn is_alive(process: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"));
+    status.is_ok_and(|status| !status.contains("\nState:\tZ"))
 }
 
 #[allow(clippy::disallowed_methods, reason = "patience is measured by the clock")]

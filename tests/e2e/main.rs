@@ -34,4 +34,5 @@ mod start;
 mod stop;
 mod tcp;
 mod tls;
+mod upgrade;
 mod wait;

@@ -83,6 +83,11 @@ impl Supervisor {
         });
     }
 
+    /// How often a line has been told since the last start.
+    pub fn count(&self, line: &str) -> usize {
+        self.state.lock().unwrap().told.iter().filter(|told| *told == line).count()
+    }
+
     /// The names of what is kept, without what follows their last hyphen, in order.
     pub fn kept(&self) -> Vec<String> {
         let state = self.state.lock().unwrap();
