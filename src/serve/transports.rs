@@ -109,11 +109,13 @@ impl Transports {
             let sockets = passed::take(passed, asked, &fixed);
             (asked, passed::complete(sockets, asked, wanted.workers))
         });
-        let sockets: Vec<_> = sockets.collect();
-        match transports.add(sockets, wanted.workers) {
-            Ok(()) => Ok(transports),
-            Err((_, errors)) => Err(errors),
+        // Nothing is read before all are there: what a process that fails has read is lost.
+        let (sockets, errors) = separate(sockets);
+        if !errors.is_empty() {
+            return Err(errors);
         }
+        transports.add(sockets, wanted.workers)?;
+        Ok(transports)
     }
 
     /// Makes what is open what is `wanted`, without losing a query. With an error all addresses
@@ -134,10 +136,13 @@ impl Transports {
             let sockets = passed::open(asked, wanted.workers, &others);
             (asked, sockets)
         });
-        let sockets = sockets.collect();
-        if let Err((useless, errors)) = self.add(sockets, wanted.workers) {
-            // Another of our addresses may have led here for a moment.
-            useless.into_iter().for_each(|open| self.remove(open));
+        let (sockets, mut errors) = separate(sockets);
+        if errors.is_empty() {
+            errors = self.add(sockets, wanted.workers).err().unwrap_or_default();
+        } else {
+            self.discard(sockets);
+        }
+        if !errors.is_empty() {
             self.open.append(&mut before);
             return Err(errors);
         }
@@ -217,27 +222,21 @@ impl Transports {
         leaving
     }
 
-    /// Serves on all `sockets`, or returns those that it could, with why it could not the others.
+    /// Serves on all sockets.
     fn add(
         &mut self,
-        sockets: Vec<(SocketAddr, Result<Sockets, ListenError>)>,
+        sockets: Vec<(SocketAddr, Sockets)>,
         workers: usize,
-    ) -> Result<(), (Vec<Open>, Vec<ListenError>)> {
-        let (mut new, mut errors) = (vec![], vec![]);
+    ) -> Result<(), Vec<ListenError>> {
+        let mut new = vec![];
         for (asked, sockets) in sockets {
-            match sockets.and_then(|sockets| self.serve(asked, sockets, workers)) {
-                Ok(open) => new.push(open),
-                Err(error) => errors.push(error),
-            }
+            new.push(self.serve(asked, sockets, workers).map_err(|error| vec![error])?);
         }
-        if errors.is_empty() {
-            for open in &new {
-                tracing::info!(address = %open.address, "listening on {}", open.address);
-            }
-            self.open.extend(new);
-            return Ok(());
+        for open in &new {
+            tracing::info!(address = %open.address, "listening on {}", open.address);
         }
-        Err((new, errors))
+        self.open.extend(new);
+        Ok(())
     }
 
     fn serve(
@@ -330,6 +329,16 @@ impl Transports {
         }
     }
 
+    /// Closes new sockets once what came to them is answered: they may be in the place of others of
+    /// ours.
+    fn discard(&mut self, sockets: Vec<(SocketAddr, Sockets)>) {
+        for (asked, sockets) in sockets {
+            if let Ok(open) = self.serve(asked, sockets, 1) {
+                self.remove(open);
+            }
+        }
+    }
+
     fn retire(&mut self, served: Served, address: SocketAddr) {
         let Served { socket, keeper, reader } = served;
         match keeper {
@@ -369,9 +378,11 @@ impl Transports {
 
 impl Leaving {
     /// Has connections end once what they sent is answered, at most until `deadline`, and then the
-    /// workers once they have answered what has arrived: UDP clients wait the shortest.
+    /// workers, all at once, when they have answered what has arrived: so UDP clients wait the
+    /// shortest for another process.
     pub async fn end(self, deadline: Instant) {
         let Self { readers, accepting } = self;
+        readers.iter().for_each(|reader| reader.0.prepare());
         for Accepting(phase, _) in &accepting {
             phase.send_replace(Phase::Ending);
         }
@@ -381,6 +392,9 @@ impl Leaving {
                 task.abort();
                 let _ = task.await;
             }
+        }
+        while readers.iter().any(|reader| !reader.0.is_prepared()) && Instant::now() < deadline {
+            tokio::time::sleep(PREPARING).await;
         }
         join(readers).await;
     }
@@ -409,6 +423,23 @@ impl Leaving {
         Self { readers: vec![], accepting }.end(Instant::now() + last).await;
     }
 }
+
+/// The sockets that could be opened, and why others could not.
+fn separate(
+    all: impl Iterator<Item = (SocketAddr, Result<Sockets, ListenError>)>,
+) -> (Vec<(SocketAddr, Sockets)>, Vec<ListenError>) {
+    let (mut sockets, mut errors) = (vec![], vec![]);
+    for (asked, opened) in all {
+        match opened {
+            Ok(opened) => sockets.push((asked, opened)),
+            Err(error) => errors.push(error),
+        }
+    }
+    (sockets, errors)
+}
+
+/// Between looks at workers that prepare to stop.
+const PREPARING: Duration = Duration::from_millis(5);
 
 async fn join(readers: Vec<Reader>) {
     readers.iter().for_each(|reader| reader.0.stop());

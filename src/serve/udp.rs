@@ -57,6 +57,18 @@ impl Worker {
         self.order.store(STOP, Ordering::Release);
     }
 
+    /// Has the worker answer on, and look every few milliseconds whether it is to stop: one that is idle
+    /// looks once a second, and those that stopped before it would keep their clients waiting. Not for a
+    /// socket that another process reads.
+    pub(super) fn prepare(&self) {
+        self.order.store(PREPARE, Ordering::Release);
+    }
+
+    /// Whether it looks that often by now, or has ended.
+    pub(super) fn is_prepared(&self) -> bool {
+        self.order.load(Ordering::Acquire) != PREPARE || self.has_ended()
+    }
+
     /// Has the worker end once its socket has been quiet for a second: after all that arrived before
     /// the socket was taken out of the kernel's choice.
     pub(super) fn run_dry(&self) {
@@ -123,7 +135,13 @@ fn run(
         });
         tally.count_unsent(batch.send(socket.as_fd()));
         match order.load(Ordering::Acquire) {
-            SERVE => {}
+            SERVE | PREPARED => {}
+            PREPARE => {
+                // A socket that refuses goes on waiting for a second at a time.
+                let _ = socket.set_read_timeout(Some(ALERT));
+                let _ =
+                    order.compare_exchange(PREPARE, PREPARED, Ordering::AcqRel, Ordering::Acquire);
+            }
             RUN_DRY if is_quiet => return,
             RUN_DRY => {}
             _ => {
@@ -143,6 +161,13 @@ const SERVE: u8 = 0;
 const RUN_DRY: u8 = 1;
 /// End when the queue is empty.
 const STOP: u8 = 2;
+/// Serve, and be about to stop.
+const PREPARE: u8 = 3;
+/// Serve, ready to stop.
+const PREPARED: u8 = 4;
+
+/// How long a worker that is about to stop waits for a datagram.
+const ALERT: Duration = Duration::from_millis(10);
 
 /// How many batches a worker that was told to stop still answers: at least the datagrams that a
 /// full receive buffer holds, of which each takes 768 octets of it or more.

@@ -204,7 +204,7 @@ pub fn is_alive(process: Pid) -> bool {
 }
 
 #[allow(clippy::disallowed_methods, reason = "patience is measured by the clock")]
-fn now() -> Instant {
+pub fn now() -> Instant {
     Instant::now()
 }
 

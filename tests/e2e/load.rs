@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::client::query;
-use super::daemon::{PATIENCE, eventually};
+use super::daemon::{PATIENCE, eventually, now};
 
 /// Clients at work.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Load {
 pub struct Counts {
     pub sent: usize,
     pub answered: usize,
+    /// The longest that one of those that were answered took.
+    pub longest: Duration,
 }
 
 const CLIENTS: usize = 4;
@@ -64,9 +66,10 @@ impl Load {
         self.over.store(true, Ordering::Relaxed);
         let mut sum = Counts::default();
         for client in self.clients {
-            let Counts { sent, answered } = client.join().unwrap();
+            let Counts { sent, answered, longest } = client.join().unwrap();
             sum.sent += sent;
             sum.answered += answered;
+            sum.longest = sum.longest.max(longest);
         }
         sum
     }
@@ -94,6 +97,7 @@ fn client(
         socket.set_read_timeout(Some(patience)).unwrap();
         socket.connect(address).unwrap();
         let mut outstanding = vec![];
+        let asked_at = now();
         for id in 0..WINDOW as u16 {
             question[..2].copy_from_slice(&id.to_be_bytes());
             // A refusal of the query before would be told here.
@@ -111,6 +115,7 @@ fn client(
             // NOERROR, with one record.
             assert!(len > 12 && response[3] & 15 == 0 && response[6..8] == [0, 1]);
             counts.answered += 1;
+            counts.longest = counts.longest.max(now() - asked_at);
             answered_by_all.fetch_add(1, Ordering::Relaxed);
         }
     }
