@@ -24,7 +24,7 @@ use crate::control::{Control, Handle, Loaded, Occasion, load, wanted};
 use crate::probe::Prober;
 use crate::serve::{ListenError, Totals, Transports};
 use crate::store::{Store, StoreError};
-use crate::systemd::{self, Passed};
+use crate::systemd::{self, Keeper, Passed, PassedSocket, SocketName};
 use crate::telemetry::logs::{self, Flush};
 
 use super::handover::{Offer, Predecessor};
@@ -147,12 +147,12 @@ impl Daemon {
         let shared = control.shared();
         let transports = Transports::open(&wanted(&settings), &mut passed, shared, totals);
         let transports = Arc::new(Mutex::new(transports.map_err(all)?));
-        tell_unused(&passed);
         if let Some(predecessor) = predecessor {
             predecessor.succeed().await?;
             door.send_replace(Door::Open);
         }
         // From here on sockets are this process' to close.
+        close_unused(passed);
         control.serve(transports.clone()).await?;
         Ok(Self { control, transports, state, others, door, admin, admin_stop, log })
     }
@@ -247,16 +247,32 @@ fn all(errors: Vec<ListenError>) -> Failure {
     Failure::new(errors.join("; "))
 }
 
-/// Tells of sockets that were passed for nothing, which are then closed.
-fn tell_unused(passed: &Passed) {
+/// Closes the sockets that were passed for nothing, and tells of them.
+fn close_unused(passed: Passed) {
     let Passed { udp, tcp, strange, control: _, admin: _, predecessor: _ } = passed;
-    let udp = udp.iter().map(|udp| format!("{} (UDP)", udp.address));
-    let tcp = tcp.iter().map(|tcp| format!("{} (TCP)", tcp.address));
-    for unused in udp.chain(tcp).chain(strange.iter().cloned()) {
-        tracing::error!(
-            socket = unused,
-            "{unused} was passed to this process, and `listen` does not name it: it is closed"
-        );
+    for PassedSocket { socket, address, keeper } in udp {
+        close(SocketName::of("UDP", address, &socket), &format!("{address} (UDP)"), keeper);
+    }
+    for PassedSocket { socket, address, keeper } in tcp {
+        close(SocketName::of("TCP", address, &socket), &format!("{address} (TCP)"), keeper);
+    }
+    for socket in strange {
+        tracing::error!(socket, "{socket} was passed to this process, which can't use it");
+    }
+}
+
+fn close(name: SocketName, socket: &str, keeper: Keeper) {
+    match keeper {
+        Keeper::Unit => tracing::error!(
+            socket,
+            "{socket} was passed to this process, and `listen` does not name it: it is closed"
+        ),
+        // The process before listened on it.
+        Keeper::Nobody => tracing::info!(socket, "no longer listening on {socket}"),
+        Keeper::Store => {
+            systemd::release(&name);
+            tracing::info!(socket, "no longer listening on {socket}");
+        }
     }
 }
 

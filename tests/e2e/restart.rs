@@ -115,6 +115,28 @@ fn every_socket_is_kept_and_one_that_goes_is_no_longer() {
 }
 
 #[test]
+fn an_address_that_went_while_nothing_ran_is_no_longer_kept() {
+    let host = Host::new();
+    listen(&host, &["127.0.0.1:0", "127.0.0.2:0"]);
+    let supervisor = Supervisor::of(&host);
+    let mut daemon = supervisor.launch(&host);
+    let (stays, gone) = (daemon.listening(), daemon.listening());
+    supervisor.wait("READY=1");
+    daemon.signal(Signal::SIGTERM);
+    daemon.ended();
+    listen(&host, &["127.0.0.1:0"]);
+    let mut daemon = supervisor.launch(&host);
+    assert_eq!(daemon.listening(), stays);
+    daemon.wait(&format!("no longer listening on {gone} (TCP)"));
+    super::daemon::eventually("what is left is kept", || {
+        (supervisor.kept().len() == 3).then_some(())
+    });
+    // Nobody holds it: others can have it.
+    TcpListener::bind(gone).unwrap();
+    UdpSocket::bind(gone).unwrap();
+}
+
+#[test]
 fn clients_of_tcp_are_parted_from_and_not_reset() {
     let host = Host::new();
     host.append("meridian.toml", "[server.tcp]\nidle = \"1h\"\n");
