@@ -11,11 +11,13 @@ impl Hasher for Mixer {
         bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
     }
 
+    #[inline]
     fn write_u64(&mut self, number: u64) {
         let mixed = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.0 = mixed ^ mixed >> 32;
     }
 
+    #[inline]
     fn finish(&self) -> u64 {
         self.0
     }
