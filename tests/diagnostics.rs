@@ -1031,7 +1031,8 @@ fallback = "cdn"
 endpoints.mumbai = ["203.0.113.10"]
 
 [pool.cdn]
-endpoints.singapore = "lb.example.net."
+check = "web"
+endpoints.singapore = { name = "lb.example.net.", probe = "192.0.2.1:80" }
 "#,
         )],
     ),
