@@ -1,7 +1,7 @@
 //! A GeoIP database in MaxMind's format: verified whole, then asked for what each record says of
 //! a place.
 //!
-//! It is read from bytes; what its records say is [`Record`]'s to know.
+//! It is read from bytes; what its records say is `Record`'s to know.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //!
 //! Three stages: the local verdict on the endpoints (`judge`); what other observers say (there
 //! are none: the local verdict stands); and eligibility (`AzState::next`), which adds what the
-//! verdict can't know: that an az coming back waits. What operators say is added in [`super::standing`].
+//! verdict can't know: that an az coming back waits. What operators say is added in `super::standing`.
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! What operators say of azs and endpoints: orders that stand beside what is measured, each with
 //! a reason and an end.
 //!
-//! Who gives one expands its target ([`Director::expand`]), has the outcome judged
-//! ([`Director::consider`]), writes the new list down ([`Overrides`] is plain data) and then tells the
+//! Who gives one expands its target ([`Director::expand`](super::Director::expand)), has the outcome
+//! judged ([`Director::consider`](super::Director::consider)), writes the new list down ([`Overrides`] is plain data) and then tells the
 //! director ([`Event::Override`](super::Event::Override)), which can't refuse any more. What the
-//! orders make of an az is decided in [`super::standing`].
+//! orders make of an az is decided in `standing`.
 
 use std::fmt;
 
