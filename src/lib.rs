@@ -15,6 +15,7 @@ pub mod diag;
 pub mod geo;
 pub mod health;
 pub mod id;
+pub mod import;
 pub mod probe;
 pub mod route;
 pub mod serve;

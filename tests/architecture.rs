@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may use of the crate, beside itself and the base.
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: [(&str, &[&str]); 19] = [
     // The base: words that everybody shares.
     ("id", &[]),
     ("time", &[]),
@@ -23,6 +23,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("diag", &[]),
     ("store", &[]),
     ("systemd", &[]),
+    ("import", &["geo"]),
     ("probe", &["clock", "health"]),
     ("serve", &["answer", "systemd", "wire"]),
     ("config", &["answer", "diag", "wire", "zone", "geo", "health", "route"]),

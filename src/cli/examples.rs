@@ -67,3 +67,12 @@ Examples:
 pub(super) const MAN: &str = "\
 Examples:
   meridian man /usr/share/man/man1";
+
+pub(super) const IMPORT_GDNSD: &str = "\
+Examples:
+  meridian import gdnsd /etc/gdnsd --to imported";
+
+pub(super) const IMPORT_ROUTE53: &str = "\
+Examples:
+  meridian import route53 app.example.json --to imported
+  meridian import route53 *.json --health-checks checks/all.json --to imported --strict";

@@ -7,6 +7,7 @@ mod demo;
 mod examples;
 mod explain;
 mod handover;
+mod import;
 mod manual;
 mod output;
 mod overrides;
@@ -81,6 +82,8 @@ enum Command {
     /// Serve the configuration's zones with a small HTTP server for every az, to try it out
     #[command(after_help = examples::DEMO)]
     Demo(Demo),
+    /// Write files from what another server is configured with, and name what does not map
+    Import(import::Arguments),
     /// Print what makes a shell complete commands and options
     #[command(after_help = examples::COMPLETIONS)]
     Completions {
@@ -232,6 +235,7 @@ pub fn main() -> ExitCode {
         Command::Demo(Demo { action: Some(DemoAction::Start { az }), config }) => {
             demo::switch(&config, &az, demo::Switch::Start)
         }
+        Command::Import(arguments) => import::import(&arguments),
         Command::Completions { shell } => {
             output::print(completions(shell));
             Ok(())
