@@ -181,6 +181,11 @@ impl Policy {
 }
 
 impl Pool {
+    /// Whether it has nothing to give.
+    pub(super) fn is_empty(&self) -> bool {
+        self.endpoints.iter().all(|(_, endpoints)| endpoints.is_empty())
+    }
+
     fn render(&self) -> String {
         let mut text = format!("\n# {}\n", self.place);
         text += &comment('#', self.notes.iter().map(|note| format!("Not imported: {note}")));

@@ -14,6 +14,7 @@ mod daemon;
 mod fleet;
 mod host;
 mod http;
+mod import;
 mod load;
 mod notify;
 mod supervisor;

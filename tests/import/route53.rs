@@ -227,6 +227,63 @@ fn failover_has_the_primary_first() {
 }
 
 #[test]
+fn a_secondary_that_is_not_checked_is_a_fallback() {
+    let check = json!({"Id": "c", "HealthCheckConfig": {"Type": "TCP", "Port": 443}});
+    let main = routed("main", "192.0.2.1", json!({"Failover": "PRIMARY", "HealthCheckId": "c"}));
+    let mut source = zone(&[main, routed("spare", "192.0.2.2", json!({"Failover": "SECONDARY"}))]);
+    let checks = json!({"HealthChecks": [check]}).to_string();
+    source.health_checks = Some(("checks.json".into(), checks));
+    Imported::new(import(&source).unwrap())
+        .has(POLICY, "order = [\"main\"]\ncheck = \"www\"\nall_down = \"fallback\"\nfallback = \"www-spare\"")
+        .has(POLICY, "[pool.www-spare]\npolicy = \"failover\"\norder = [\"spare\"]\n")
+        .whole();
+}
+
+#[test]
+fn a_secondary_that_is_elsewhere_and_a_primary_of_addresses_are_not_one_pool() {
+    let main = routed("main", "192.0.2.1", json!({"Failover": "PRIMARY", "HealthCheckId": "c"}));
+    let spare = with(
+        alias("www.app.example.", "site.s3.example."),
+        json!({"SetIdentifier": "spare", "Failover": "SECONDARY"}),
+    );
+    let mut source = zone(&[main, spare]);
+    let check = json!({"Id": "c", "HealthCheckConfig": {"Type": "TCP", "Port": 443}});
+    source.health_checks = Some(("c.json".into(), json!({"HealthChecks": [check]}).to_string()));
+    let notes = Imported::new(import(&source).unwrap()).lacks(POLICY, "endpoints.spare").notes;
+    let expected = "site.s3.example. is a name in a pool of addresses, which is all of one kind";
+    assert!(notes.iter().any(|note| note.ends_with(expected)), "{notes:?}");
+}
+
+#[test]
+fn a_policy_of_which_nothing_maps_is_named() {
+    let set = with(
+        alias("top.app.example.", "www.app.example."),
+        json!({"SetIdentifier": "in", "Weight": 1}),
+    );
+    let imported = imported(&[set, routed("one", "192.0.2.1", json!({"Weight": 1}))]);
+    let last = imported.notes.last().unwrap();
+    assert_eq!(
+        last,
+        "top.app.example. A \"in\": an alias of www.app.example., which has a policy \
+                      or alias of its own, does not map; it is left out"
+    );
+    imported.lacks(POLICY, "top").has(ZONE, "nothing of this name's policy maps");
+}
+
+#[test]
+fn a_set_without_a_health_check_among_others_is_named() {
+    let check = json!({"Id": "c", "HealthCheckConfig": {"Type": "TCP", "Port": 443}});
+    let one = routed("one", "192.0.2.1", json!({"Weight": 1, "HealthCheckId": "c"}));
+    let mut source = zone(&[one, routed("two", "192.0.2.2", json!({"Weight": 1}))]);
+    let checks = json!({"HealthChecks": [check]}).to_string();
+    source.health_checks = Some(("checks.json".into(), checks));
+    Imported::new(import(&source).unwrap()).names(&[
+        "www.app.example. A \"two\": a set without a health check is probed as the others of its \
+         name are",
+    ]);
+}
+
+#[test]
 fn geolocation_is_rules_with_the_places_around_behind() {
     let place = |more: Value| json!({ "GeoLocation": more });
     imported(&[

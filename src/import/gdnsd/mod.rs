@@ -12,7 +12,7 @@ mod zone;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::draft::{Az, Draft, Target, Zone, list};
+use super::draft::{Draft, Target, Zone, list};
 use super::{Files, Import, Names, Note};
 
 use vscf::{Data, Table, Value, get};

@@ -38,9 +38,7 @@ impl<'a> Importer<'a> {
             return known.clone().ok_or_else(|| format!("{plugin}!{resource} does not map"));
         }
         let pool = match self.resource(plugin, resource) {
-            Ok(pool) if pool.endpoints.is_empty() => {
-                Err(format!("nothing of {plugin}!{resource} maps"))
-            }
+            Ok(pool) if pool.is_empty() => Err(format!("nothing of {plugin}!{resource} maps")),
             pool => pool,
         };
         let name = pool.map(|mut pool| {

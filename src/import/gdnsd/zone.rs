@@ -166,10 +166,13 @@ impl Reader<'_> {
         });
     }
 
-    /// `line` with names in place of `@Z` and `@F`.
+    /// `line` with names in place of `@Z` and `@F`, and strings that gdnsd would split in parts.
     fn written_out(&self, line: &str, state: &State) -> String {
         let mut written = line.to_owned();
         for word in words(line).into_iter().rev() {
+            if word.len() > LONGEST_STRING {
+                written.replace_range(word.clone(), &in_parts(&line[word.clone()]));
+            }
             for (mark, name) in [("@Z", &self.zone), ("@F", &state.first)] {
                 let text = &line[word.clone()];
                 let before = text.strip_suffix(mark);
@@ -180,6 +183,29 @@ impl Reader<'_> {
         }
         written
     }
+}
+
+/// A string as several of at most 255 octets, none of which parts an escape.
+fn in_parts(word: &str) -> String {
+    let mut parts = vec![String::new()];
+    let (mut octets, mut rest) = (0, word.trim_matches('"').chars().peekable());
+    while let Some(first) = rest.next() {
+        let mut unit = first.to_string();
+        if first == '\\' {
+            let digits = if rest.peek().is_some_and(char::is_ascii_digit) { 3 } else { 1 };
+            unit.extend(rest.by_ref().take(digits));
+        }
+        let length = if first == '\\' { 1 } else { first.len_utf8() };
+        if octets + length > LONGEST_STRING {
+            parts.push(String::new());
+            octets = 0;
+        }
+        octets += length;
+        if let Some(part) = parts.last_mut() {
+            *part += &unit;
+        }
+    }
+    format!("\"{}\"", parts.join("\" \""))
 }
 
 /// The words of a line up to a comment; a quoted one with its quotes, a parenthesis alone.
@@ -273,6 +299,8 @@ fn seconds(text: &str) -> Option<u32> {
 
 const DYNAMIC: [&str; 2] = ["DYNA", "DYNC"];
 const DEEPEST: usize = 16;
+/// Octets (RFC 1035 section 3.3).
+const LONGEST_STRING: usize = 255;
 
 #[cfg(test)]
 mod tests {
@@ -327,6 +355,14 @@ mod tests {
         assert!(plain.text.ends_with("$ORIGIN app.example.\n$TTL 86400\nwww A 192.0.2.1\n"));
         assert_eq!(plain.dynamic[0].owner, "b.baz");
         assert_eq!(plain.dynamic[0].place.to_string(), "zones/inc/foo:4");
+    }
+
+    #[test]
+    fn a_string_that_is_too_long_is_several() {
+        let line = format!("k TXT \"{}\\\"{}\"", "a".repeat(254), "b".repeat(10));
+        let text = plain(&[("zones/app.example", &line)]).text;
+        let expected = format!("k TXT \"{}\\\"\" \"{}\"\n", "a".repeat(254), "b".repeat(10));
+        assert!(text.ends_with(&expected), "{text}");
     }
 
     #[test]

@@ -73,7 +73,8 @@ impl Config {
         if kind != "tcp" {
             lines.extend(host.map(|host| format!("host = {}", quoted(host))));
             let path = self.resource_path.as_deref().filter(|path| !path.is_empty());
-            lines.extend(path.map(|path| format!("path = {}", quoted(path))));
+            let path = path.map(|path| format!("/{}", path.trim_start_matches('/')));
+            lines.extend(path.map(|path| format!("path = {}", quoted(&path))));
             lines.push("status = [\"2xx\", \"3xx\"]".to_owned());
             let body = self.search_string.as_deref();
             lines.extend(body.map(|body| format!("body = {}", quoted(body))));

@@ -58,8 +58,21 @@ impl Importer {
                 place: owner.clone(),
                 ..Pool::default()
             };
-            let members = self.members(owner, &sets, hosted, &mut pool);
+            let mut members = self.members(owner, &sets, hosted, &mut pool);
+            let spare = unchecked_secondary(&mut members).map(|secondary| {
+                let name = names.of(&format!("{owner} spare"), &format!("{}-spare", pool.name));
+                let keys = ["all_down = \"fallback\"".to_owned(), format!("fallback = \"{name}\"")];
+                pool.keys.extend(keys);
+                let mut spare = Pool { name, place: owner.clone(), ..Pool::default() };
+                self.fill(&mut spare, vec![secondary], zone);
+                spare
+            });
             self.fill(&mut pool, members, zone);
+            if pool.is_empty() {
+                zone.notes.append(&mut pool.notes);
+                zone.notes.push(Note::new(owner, "nothing of this name's policy maps"));
+                continue;
+            }
             let is_alias_alone = |(_, endpoints): &(String, Vec<Endpoint>)| {
                 endpoints.iter().all(|of| matches!(of.target, Target::Name(_)))
             };
@@ -73,6 +86,7 @@ impl Importer {
             }
             zone.policy.names.push((relative, pool.name.clone()));
             hosted.pools.insert(owner.clone(), pool.name.clone());
+            zone.policy.pools.extend(spare);
             zone.policy.pools.push(pool);
         }
     }
@@ -337,6 +351,21 @@ impl Importer {
             }),
         })
     }
+}
+
+/// Takes out the secondary that is always healthy while the primary is checked: what answers when
+/// all else is down, and is never probed.
+fn unchecked_secondary<'a>(members: &mut Vec<Member<'a>>) -> Option<Member<'a>> {
+    let is_checked = |of: &Member<'_>| of.sets.iter().any(|set| set.health_check_id.is_some());
+    let is_named = |of: &Member<'_>| {
+        of.endpoints.iter().all(|endpoint| matches!(endpoint.target, Target::Name(_)))
+    };
+    let find = |is_primary| members.iter().position(|of| of.key == Key::Failover { is_primary });
+    let (primary, secondary) = (find(true)?, find(false)?);
+    let (first, second) = (&members[primary], &members[secondary]);
+    // A pool and its fallback both have addresses, or both names.
+    let fits = is_checked(first) && !is_checked(second) && is_named(first) == is_named(second);
+    fits.then(|| members.remove(secondary))
 }
 
 /// Which policy a key is of.
