@@ -13,6 +13,8 @@ impl Pool {
         self.keep_first_of_repeated();
         self.keep_azs_with_ipv4();
         self.forget_what_is_gone();
+        let mut seen = BTreeSet::new();
+        self.notes.retain(|note| seen.insert(note.clone()));
     }
 
     /// Addresses or names, never both.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use proptest::prelude::{prop, proptest};
+
 use super::{Imported, fixture, shown};
 use meridian::import::{Files, gdnsd};
 
@@ -242,7 +244,7 @@ fn extmon_and_extfile_are_named() {
     for plugin in ["extmon", "extfile"] {
         let note = format!(
             "config:2: service type `s` is of plugin {plugin}, which has no counterpart: \
-             its endpoints count as up"
+             it is not asked"
         );
         monitored(&format!("plugin => {plugin}")).lacks(SERVER, "check = ").names(&[&note]);
     }
@@ -554,3 +556,68 @@ fn skip_first_of_a_map_is_named() {
     let config = mapped("").replace("map => m,", "map => m, skip_first => true,");
     imported(&config, WWW).names(&["config:2: `skip_first` of geoip has no counterpart"]);
 }
+
+// laws
+
+proptest! {
+    #[test]
+    fn any_text_is_imported_or_refused(
+        config in prop::collection::vec(prop::sample::select(CONFIG), 0..24),
+        zone in prop::collection::vec(prop::sample::select(RECORDS), 0..24),
+    ) {
+        let _ = gdnsd::import(&files(&config.concat(), &zone.concat()), &BTreeMap::new());
+    }
+}
+
+const CONFIG: &[&str] = &[
+    "plugins => {",
+    "service_types => {",
+    "multifo => ",
+    "weighted",
+    "w",
+    " => ",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "\n",
+    "192.0.2.1",
+    "x.",
+    "\"",
+    "\\",
+    "\\09",
+    "é",
+    "$include{",
+    "config",
+    "#",
+    ";",
+    "=",
+];
+const RECORDS: &[&str] = &[
+    "www",
+    " ",
+    "\n",
+    "\t",
+    "600/30",
+    "600",
+    "DYNA",
+    "DYNC",
+    "multifo!w",
+    "static!x",
+    "!",
+    "@",
+    "@Z",
+    "x.@F",
+    "$ORIGIN",
+    "$TTL",
+    "$INCLUDE",
+    "zones/app.example",
+    "(",
+    ")",
+    "\"",
+    ";",
+    "\\",
+    "é",
+    ".",
+];

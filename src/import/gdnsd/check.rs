@@ -43,8 +43,8 @@ impl Importer<'_> {
             "tcp_connect" => "tcp",
             plugin => {
                 return Err(format!(
-                    "service type `{name}` is of plugin {plugin}, which has no counterpart: \
-                     its endpoints count as up"
+                    "service type `{name}` is of plugin {plugin}, which has no counterpart: it is \
+                     not asked"
                 ));
             }
         };

@@ -128,7 +128,8 @@ fn unescaped(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\\') {
         out += before;
-        let octal = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        let digits = after.get(..3).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let octal = digits.and_then(|digits| u8::from_str_radix(digits, 8).ok());
         match octal {
             Some(byte) if byte.is_ascii_alphanumeric() || b"*-_ /".contains(&byte) => {
                 out.push(char::from(byte));
