@@ -3,6 +3,7 @@
 
 mod commands;
 mod configuration;
+mod guides;
 mod manual;
 mod metrics;
 mod pages;
