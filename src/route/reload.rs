@@ -9,9 +9,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::eligibility::WhileUnknown;
-use super::pool_health::{Remembered, Watches, assess};
+use super::pool_health::{PoolHealth, Remembered, Watches, assess};
 use super::{Address, AzState, Director, Effects, Pool, PoolAz, PoolId, Reason, Routing, Topology};
 use crate::health::{Monitor, MonitorId, MonitorSpec};
+use crate::id::IdVec;
 use crate::time::Now;
 
 impl Director {
@@ -26,8 +27,9 @@ impl Director {
             }
             return;
         }
-        let topology = Arc::clone(&routing.topology);
-        let old = Names::of(&self.routing.topology);
+        let (before, topology) =
+            (Arc::clone(&self.routing.topology), Arc::clone(&routing.topology));
+        let old = Names::of(&before);
         let watches = self.carried_watches(&old, &topology, now);
         let forces = self.forces_in(&topology, &self.overrides, now);
         let pools = {
@@ -35,10 +37,9 @@ impl Director {
                 |pool: &Pool, az: &PoolAz| self.remembered(&old, &topology, pool, az, now);
             assess(&topology, &watches, remember, &forces, now)
         };
-        let was_eligible = self.eligibility_by_name();
-        drop(old);
+        let was_eligible = self.eligibility();
         self.install(routing, watches, pools, forces);
-        self.report(&was_eligible, now, effects);
+        self.report(&old, &was_eligible, now, effects);
         effects.probes = self.pending_probes();
         effects.routes = self.publish_all();
         effects.save = true;
@@ -133,31 +134,25 @@ impl Director {
         Remembered { state, while_unknown, was_up }
     }
 
-    fn eligibility_by_name(&self) -> HashMap<(String, String), bool> {
-        let topology = &self.routing.topology;
-        let mut eligibility = HashMap::new();
-        for (id, pool) in topology.pools.iter() {
-            for (az, health) in pool.azs.iter().zip(&self.pools[id].azs) {
-                let name = (pool.name.clone(), topology.azs[az.az].name.clone());
-                eligibility.insert(name, health.standing.is_eligible());
-            }
-        }
-        eligibility
+    fn eligibility(&self) -> IdVec<PoolId, Box<[bool]>> {
+        let of = |pool: &PoolHealth| pool.azs.iter().map(|az| az.standing.is_eligible()).collect();
+        self.pools.values().map(of).collect()
     }
 
     /// Reports the azs that were there before and whose eligibility is another one.
     fn report(
         &self,
-        was_eligible: &HashMap<(String, String), bool>,
+        old: &Names<'_>,
+        was_eligible: &IdVec<PoolId, Box<[bool]>>,
         now: Now,
         effects: &mut Effects,
     ) {
         let topology = &self.routing.topology;
         for (id, pool) in topology.pools.iter() {
             for ((position, az), health) in (0u16..).zip(&pool.azs).zip(&self.pools[id].azs) {
-                let name = (pool.name.clone(), topology.azs[az.az].name.clone());
-                let is_eligible = health.standing.is_eligible();
-                if was_eligible.get(&name).is_some_and(|&was| was != is_eligible) {
+                let name = topology.azs[az.az].name.as_str();
+                let Some(place) = old.azs.get(&(pool.name.as_str(), name)) else { continue };
+                if was_eligible[place.pool][place.position] != health.standing.is_eligible() {
                     let transition = self.transition((id, position), Reason::Reload, now);
                     effects.transitions.push(transition);
                 }
