@@ -29,7 +29,7 @@ use crate::telemetry::logs::{self, Flush};
 
 use super::handover::{Offer, Predecessor};
 use super::output::Failure;
-use super::socket::environment;
+use super::socket::{environment, journal_stream};
 use super::{Config, check};
 
 /// What a server is started with.
@@ -98,7 +98,12 @@ impl Daemon {
     pub(super) async fn start(options: Options, clock: Clock) -> Result<Self, Failure> {
         let Options { path, environment, loaded, state, log, routes, mut passed } = options;
         let settings = loaded.settings().clone();
-        let log = logs::start(log)?;
+        let journal_stream = journal_stream();
+        let log = match passed.predecessor {
+            None => logs::start(log, &io::stderr(), journal_stream.as_deref()),
+            // What it says now its predecessor passes on; its own errors will go where this leads.
+            Some(_) => logs::start(log, &io::stdout(), journal_stream.as_deref()),
+        }?;
         for line in loaded.report.errors() {
             tracing::error!("{line}");
         }

@@ -81,3 +81,9 @@ pub(super) fn environment() -> Environment {
         database_directories: config::DATABASE_DIRECTORIES.map(Into::into).to_vec(),
     }
 }
+
+/// Which stream leads to the journal, as systemd tells the processes that it starts.
+#[allow(clippy::disallowed_methods, reason = "the command line reads the environment")]
+pub(super) fn journal_stream() -> Option<String> {
+    std::env::var("JOURNAL_STREAM").ok()
+}

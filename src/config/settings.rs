@@ -91,7 +91,7 @@ pub enum LogLevel {
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Text on a terminal, JSON elsewhere.
+    /// Text on a terminal, entries with fields in the systemd journal, JSON elsewhere.
     Auto,
     /// Text for people.
     Text,

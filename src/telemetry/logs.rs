@@ -1,7 +1,9 @@
-//! Log lines by `tracing`: text for people, JSON for machines, one line for each event and none
-//! for a query.
+//! Log lines by `tracing`: text for people, JSON for machines, entries for the journal; one for each
+//! event and none for a query.
 
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 
 use tracing::level_filters::LevelFilter;
@@ -12,12 +14,30 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, LogLevel, LogSettings};
 
+use super::journal::{self, Entries, Journal};
 use super::lines::Lines;
 
 pub use super::lines::Flush;
 
-/// Starts logging to standard error for the whole process. A second call changes nothing.
-pub fn start(settings: LogSettings) -> io::Result<Flush> {
+/// Starts logging to standard error for the whole process; where `errors`, which that is or will be,
+/// is the stream to the journal which `journal_stream` tells of, as entries with fields unless
+/// `settings` want otherwise. A second call changes nothing.
+pub fn start(
+    settings: LogSettings,
+    errors: &impl AsFd,
+    journal_stream: Option<&str>,
+) -> io::Result<Flush> {
+    if settings.format == LogFormat::Auto
+        && journal_stream.is_some_and(|stream| journal::is_led_to_by(errors, stream))
+        && let Ok(journal) = Journal::at(Path::new(journal::SOCKET))
+    {
+        let (lines, flush) = Lines::spawn(journal)?;
+        let filter = Targets::new().with_target("meridian", filter(settings.level));
+        let registry = tracing_subscriber::registry().with(filter);
+        // An error says that logging has already started.
+        let _ = registry.with(Entries(Arc::new(lines))).try_init();
+        return Ok(flush);
+    }
     let (lines, flush) = Lines::spawn(io::stderr())?;
     let lines = Arc::new(lines);
     let terminal = io::stderr().is_terminal();

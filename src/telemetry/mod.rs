@@ -4,4 +4,5 @@
 pub mod logs;
 pub mod metrics;
 
+mod journal;
 mod lines;
