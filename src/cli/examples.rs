@@ -76,3 +76,8 @@ pub(super) const IMPORT_ROUTE53: &str = "\
 Examples:
   meridian import route53 app.example.json --to imported
   meridian import route53 *.json --health-checks checks/all.json --to imported --strict";
+
+pub(super) const INIT: &str = "\
+Examples:
+  meridian init /etc/meridian
+  meridian init dns && meridian check --config dns/meridian.toml";

@@ -8,6 +8,7 @@ mod examples;
 mod explain;
 mod handover;
 mod import;
+mod init;
 mod manual;
 mod output;
 mod overrides;
@@ -79,6 +80,13 @@ enum Command {
     /// Have the running server give way to the binary that is now in its place, without a gap
     #[command(after_help = examples::UPGRADE)]
     Upgrade(Config),
+    /// Write a starter configuration with comments, to be made yours
+    #[command(after_help = examples::INIT)]
+    Init {
+        /// Where to; made if it is not there, and no file is written over
+        #[arg(value_name = "DIRECTORY")]
+        directory: PathBuf,
+    },
     /// Serve the configuration's zones with a small HTTP server for every az, to try it out
     #[command(after_help = examples::DEMO)]
     Demo(Demo),
@@ -228,6 +236,7 @@ pub fn main() -> ExitCode {
         Command::Clear(arguments) => overrides::clear(&arguments),
         Command::Overrides(arguments) => overrides::list(&arguments),
         Command::Upgrade(config) => upgrade::upgrade(&config),
+        Command::Init { directory } => init::init(&directory),
         Command::Demo(Demo { action: None, config }) => demo::serve(&config),
         Command::Demo(Demo { action: Some(DemoAction::Stop { az }), config }) => {
             demo::switch(&config, &az, demo::Switch::Stop)

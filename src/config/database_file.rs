@@ -18,7 +18,15 @@ pub struct DatabaseFile {
 pub const DATABASE_DIRECTORIES: [&str; 4] =
     ["/var/lib/GeoIP", "/usr/share/GeoIP", "/usr/local/share/GeoIP", "/usr/share/meridian"];
 
+/// What `databases` is without a word about it, as an entry.
+const DEFAULT: &str = "geoip/world.mmdb";
+
 impl DatabaseFile {
+    /// The one of a `meridian.toml` in `directory` that names none.
+    pub fn by_default(directory: &Path, environment: &Environment) -> Self {
+        Self::new(DEFAULT, None, directory, environment)
+    }
+
     /// What `entry`, of a file in `directory`, stands for: that path; and unless it is absolute, the
     /// file of its name in the directories where databases are. `.mmdb` may be left out.
     pub(crate) fn new(

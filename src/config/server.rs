@@ -223,8 +223,7 @@ impl Reader<'_> {
     fn databases(&mut self, top: &Table<'_>, environment: &Environment) -> Vec<DatabaseFile> {
         let geoip = top.table("geoip", &key::GEOIP, self.faults);
         let Some(value) = geoip.get("databases", self.faults) else {
-            let default = "geoip/world.mmdb";
-            return vec![DatabaseFile::new(default, None, self.directory, environment)];
+            return vec![DatabaseFile::by_default(self.directory, environment)];
         };
         let elements = value.array(self.faults).unwrap_or_default();
         let paths: Vec<_> =

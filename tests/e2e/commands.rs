@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::failover::with_ipv6;
 use super::fleet::{CLIENTS, Fleet, POLICY};
 use super::host::{Ended, Host};
+use super::support::authority::Authority;
 
 // check
 
@@ -434,4 +435,51 @@ fn packages_get_man_pages_and_completions() {
     assert!(host.meridian(&["completions", "bash"]).success().contains("_meridian()"));
     let shown = host.meridian(&["man", "meridian.toml"]).failure(1);
     assert!(shown.starts_with("meridian: can't write meridian.toml: "), "{shown}");
+}
+
+// init
+
+#[test]
+fn what_init_writes_has_no_faults() {
+    let host = Host::new();
+    std::fs::create_dir_all(host.path("fresh/geoip")).unwrap();
+    host.database("fresh/geoip/world.mmdb", "city.mmdb");
+    let written = host.meridian(&["init", "fresh"]).success();
+    assert!(
+        written.starts_with("fresh/meridian.toml\nfresh/zones/app.example.zone\n"),
+        "{written}"
+    );
+    let counts = "1 zone, 4 azs, 1 pool, 8 endpoints, 1 database: 0 errors, 0 warnings\n";
+    assert_eq!(check_trusting_somebody(&host, "fresh/meridian.toml"), counts);
+}
+
+#[test]
+fn what_init_writes_needs_no_database() {
+    let host = Host::new();
+    host.meridian(&["init", "fresh"]).success();
+    // Where one is installed that is used, and may be old.
+    let checked = check_trusting_somebody(&host, "fresh/meridian.toml");
+    assert!(checked.contains(": 0 errors, "), "{checked}");
+}
+
+#[test]
+fn init_writes_over_nothing() {
+    let host = Host::new();
+    std::fs::create_dir_all(host.path("fresh/zones")).unwrap();
+    host.write("fresh/zones/app.example.toml", "");
+    let refused = host.meridian(&["init", "fresh"]).failure(1);
+    assert!(
+        refused.contains("fresh/zones/app.example.toml exists; nothing was written"),
+        "{refused}"
+    );
+    assert!(!host.path("fresh/meridian.toml").exists());
+}
+
+/// What `check` says of a configuration, whether this system trusts any authority or not.
+fn check_trusting_somebody(host: &Host, configuration: &str) -> String {
+    let authority = Authority::new().file();
+    let mut check = host.command(&["check", "--config", configuration]);
+    let checked = check.env("SSL_CERT_FILE", authority.path()).output().unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+    String::from_utf8(checked.stdout).unwrap()
 }
