@@ -1,6 +1,7 @@
 //! The files of authorities that checks name: whether they hold any.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
@@ -8,31 +9,39 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::Code;
-use super::files::read_file;
+use super::content::{Content, Contents};
 use super::load::unreadable;
 use crate::diag::Diagnostic;
 use crate::span::Span;
 
-/// What is wrong with each file, which is read once a load.
+/// What is wrong with each file, which is judged once a load.
 #[derive(Default)]
 pub(super) struct Authorities {
     faults: HashMap<PathBuf, Option<Diagnostic>>,
 }
 
 impl Authorities {
-    /// Why the file at `path`, named at `span`, does not hold the certificate of an authority.
-    pub(super) fn fault(&mut self, path: &Path, span: Span) -> Option<Diagnostic> {
-        if !self.faults.contains_key(path) {
-            self.faults.insert(path.to_owned(), fault(path));
-        }
-        let fault = self.faults.get(path)?.clone()?;
-        Some(Diagnostic { span: Some(span), ..fault })
+    /// Which of the files at these paths, each named somewhere, don't hold the certificate of an
+    /// authority, and why.
+    pub(super) fn faults<'p>(
+        &mut self,
+        paths: impl Iterator<Item = (&'p Path, Span)>,
+        contents: &mut Contents,
+    ) -> Vec<Diagnostic> {
+        let faults = paths.filter_map(|(path, span)| {
+            // It belongs to all that name it, judged or not.
+            let content = contents.read(path);
+            let known = self.faults.entry(path.to_owned());
+            let fault = known.or_insert_with(|| fault(path, content)).clone()?;
+            Some(Diagnostic { span: Some(span), ..fault })
+        });
+        faults.collect()
     }
 }
 
-fn fault(path: &Path) -> Option<Diagnostic> {
-    let pem = match read_file(path) {
-        Ok(pem) => pem,
+fn fault(path: &Path, content: io::Result<Content>) -> Option<Diagnostic> {
+    let pem = match content {
+        Ok(content) => content.text,
         Err(error) => {
             let fault = Code::Unreadable.fault(unreadable(path, &error));
             return Some(fault.remedy("check the path and who may read it"));

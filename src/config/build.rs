@@ -1,11 +1,12 @@
 //! A load put into use: the new files where they are whole; for a zone at fault, what it had.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Code;
 use super::clients::Groups;
-use super::load::{Load, Memory, ZoneContent};
+use super::load::{Hold, Load, Memory, ZoneContent};
 use super::policy::{PolicyFile, unmet_azs};
 use super::server::{AzEntry, ServerFile};
 use super::settings::Settings;
@@ -73,6 +74,10 @@ pub struct ConfiguredZone {
     pub pools: Vec<PoolId>,
     /// Whether its files are at fault, so that it is what an earlier load made of them.
     pub is_kept: bool,
+    /// Why it is, where its files are not at fault.
+    pub hold: Option<Hold>,
+    /// Its files.
+    pub(super) paths: Vec<PathBuf>,
     content: Option<ZoneContent>,
 }
 
@@ -81,6 +86,11 @@ impl ConfiguredZone {
     pub fn steered_names(&self) -> Vec<Name> {
         let bindings = self.content.as_ref().map(|content| content.policy.bindings());
         bindings.unwrap_or_default().into_iter().map(|binding| binding.owner).collect()
+    }
+
+    /// What its files said when they were last taken.
+    pub(super) fn content(&self) -> Option<&ZoneContent> {
+        self.content.as_ref()
     }
 
     /// Its data; `None` where its files are at fault and no earlier load had it: such a zone
@@ -107,7 +117,14 @@ impl Load {
                 let is_kept = content.is_none();
                 let content = content.or_else(|| last?.zone(&zone.origin)?.content.clone());
                 let is_kept = is_kept && content.is_some();
-                ConfiguredZone { origin: zone.origin.clone(), pools: vec![], is_kept, content }
+                ConfiguredZone {
+                    origin: zone.origin.clone(),
+                    pools: vec![],
+                    is_kept,
+                    hold: zone.hold,
+                    paths: zone.paths.clone(),
+                    content,
+                }
             })
             .collect();
 

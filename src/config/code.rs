@@ -151,11 +151,19 @@ pub enum Code {
     KeptGroup,
     /// An address of `listen` can't be listened on.
     CannotListen,
+    /// The files of a zone are gone, and nobody asked for a reload.
+    ZoneGone,
+    /// The policy of a zone is gone, and nobody asked for a reload.
+    PolicyGone,
+    /// A zone would lose many of its names, and nobody asked for a reload.
+    ZoneShrunk,
+    /// Files were being changed while they were read.
+    Changing,
 }
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 72] = [
+    pub const ALL: [Self; 76] = [
         Self::Unreadable,
         Self::DuplicateOrigin,
         Self::BadFileName,
@@ -228,6 +236,10 @@ impl Code {
         Self::KeptShared,
         Self::KeptGroup,
         Self::CannotListen,
+        Self::ZoneGone,
+        Self::PolicyGone,
+        Self::ZoneShrunk,
+        Self::Changing,
     ];
 
     /// The code as people see it.
@@ -305,6 +317,10 @@ impl Code {
             Self::KeptShared => "reload/kept-shared",
             Self::KeptGroup => "reload/kept-group",
             Self::CannotListen => "reload/cannot-listen",
+            Self::ZoneGone => "watch/zone-gone",
+            Self::PolicyGone => "watch/policy-gone",
+            Self::ZoneShrunk => "watch/zone-shrunk",
+            Self::Changing => "watch/changing",
         }
     }
 
@@ -329,7 +345,8 @@ impl Code {
             | Self::MissingTarget
             | Self::KeptAz
             | Self::KeptShared
-            | Self::KeptGroup => Severity::Warning,
+            | Self::KeptGroup
+            | Self::Changing => Severity::Warning,
             Self::Unreadable
             | Self::DuplicateOrigin
             | Self::BadFileName
@@ -382,7 +399,10 @@ impl Code {
             | Self::MisplacedFallback
             | Self::ChainedFallback
             | Self::MixedFallback
-            | Self::CannotListen => Severity::Error,
+            | Self::CannotListen
+            | Self::ZoneGone
+            | Self::PolicyGone
+            | Self::ZoneShrunk => Severity::Error,
         }
     }
 

@@ -1,16 +1,17 @@
 //! Which files are what they were: each is read once a load, and known again by its text.
 //!
 //! A file whose text did not change keeps its [`FileId`] from load to load, so what was made of
-//! files holds as long as their ids are the same. Texts are compared by 64 bits of a hash under a
-//! random key, times of change by nobody.
+//! files holds as long as their ids are the same. Texts are compared by their fingerprints, times of
+//! change by nobody. Whatever is looked at is noted, to be watched.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::read_file;
+use super::fingerprint::{Fingerprint, PathKind};
+use super::reading::Reading;
 use crate::diag::{Diagnostic, Sources};
 use crate::span::{FileId, Span};
 
@@ -18,6 +19,8 @@ use crate::span::{FileId, Span};
 #[derive(Default)]
 pub(super) struct Contents {
     pub(super) sources: Sources,
+    /// What was looked at.
+    pub(super) reading: Reading,
     known: KnownContents,
     read: HashMap<PathBuf, Content>,
 }
@@ -25,9 +28,8 @@ pub(super) struct Contents {
 /// What a later load needs to know the same files again.
 #[derive(Clone, Default)]
 pub(super) struct KnownContents {
-    hasher: RandomState,
     next: FileId,
-    files: HashMap<PathBuf, (FileId, u64)>,
+    files: HashMap<PathBuf, (FileId, Fingerprint)>,
 }
 
 /// A file that was read.
@@ -35,51 +37,68 @@ pub(super) struct KnownContents {
 pub(super) struct Content {
     pub(super) id: FileId,
     pub(super) text: Arc<[u8]>,
-    hash: u64,
+    fingerprint: Fingerprint,
 }
 
 impl Contents {
-    /// No files yet, after a load that knew the files of `known`.
-    pub(super) fn after(known: KnownContents) -> Self {
-        Self { sources: Sources::from(known.next), known, read: HashMap::new() }
+    /// No files yet, after a load that knew the files of `known`. What is looked at gets noted in
+    /// `reading`.
+    pub(super) fn after(known: KnownContents, reading: Reading) -> Self {
+        Self { sources: Sources::from(known.next), reading, known, read: HashMap::new() }
     }
 
-    /// The file at `path`, which is read at most once if it can be.
+    /// The file at `path`, as one of the group; it is read at most once if it can be.
     pub(super) fn read(&mut self, path: &Path) -> io::Result<Content> {
+        let content = self.content(path);
+        let fingerprint = match &content {
+            Ok(content) => content.fingerprint,
+            Err(error) => Fingerprint::of_error(error),
+        };
+        self.reading.note(path, PathKind::File, fingerprint);
+        content
+    }
+
+    /// The id of a file that was read.
+    pub(super) fn id(&self, path: &Path) -> Option<FileId> {
+        self.read.get(path).map(|content| content.id)
+    }
+
+    fn content(&mut self, path: &Path) -> io::Result<Content> {
         if let Some(content) = self.read.get(path) {
             return Ok(content.clone());
         }
         let text: Arc<[u8]> = read_file(path)?.into();
-        let hash = self.known.hasher.hash_one(&*text);
+        let fingerprint = Fingerprint::of_bytes(&text);
         let id = match self.known.files.get(path) {
-            Some(&(id, known)) if known == hash => {
+            Some(&(id, known)) if known == fingerprint => {
                 self.sources.add_known(id, path, Arc::clone(&text));
                 id
             }
             _ => self.sources.add(path, Arc::clone(&text)),
         };
-        let content = Content { id, text, hash };
+        let content = Content { id, text, fingerprint };
         self.read.insert(path.to_owned(), content.clone());
         Ok(content)
     }
 
-    /// What the files were, with the texts that `diagnostics` show and `later` ones may, and what the
-    /// next load needs.
+    /// What the files were, with the texts that `diagnostics` show and `later` ones may; what the next
+    /// load needs; and what was looked at.
     pub(super) fn finish(
         self,
         diagnostics: &[Diagnostic],
         later: impl Iterator<Item = Span>,
-    ) -> (Sources, KnownContents) {
-        let Self { mut sources, known, read } = self;
+    ) -> (Sources, KnownContents, Reading) {
+        let Self { mut sources, reading, known: _, read } = self;
         let spans = diagnostics.iter().flat_map(|fault| {
             fault.span.into_iter().chain(fault.related.iter().map(|(span, _)| *span))
         });
         let shown: HashSet<_> = spans.chain(later).map(|span| span.file).collect();
         sources.forget_texts(|file| shown.contains(&file));
-        let files = read.into_iter().map(|(path, Content { id, hash, .. })| (path, (id, hash)));
+        let files = read.into_iter();
+        let files = files.map(|(path, Content { id, fingerprint, .. })| (path, (id, fingerprint)));
         let files = files.collect();
         let next = sources.next();
-        (sources, KnownContents { hasher: known.hasher, next, files })
+        (sources, KnownContents { next, files }, reading)
     }
 }
 
@@ -96,7 +115,7 @@ mod tests {
         let mut known = KnownContents::default();
         let mut load = |text: &&str| {
             fs::write(&path, text).unwrap();
-            let mut contents = Contents::after(known.clone());
+            let mut contents = Contents::after(known.clone(), Reading::default());
             let id = contents.read(&path).unwrap().id;
             known = contents.finish(&[], [].into_iter()).1;
             id.0

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::Code;
+use super::reading::Reading;
 use super::suggestion::nearest;
 use super::topology::origin_text;
 use crate::diag::Diagnostic;
@@ -32,9 +33,8 @@ pub(super) struct ZoneFiles {
 }
 
 /// Looks through `directory`, whose own directories count for nothing.
-pub(super) fn find(directory: &Path) -> io::Result<Found> {
-    let entries = fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
-    let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
+pub(super) fn find(directory: &Path, reading: &mut Reading) -> io::Result<Found> {
+    let mut paths = reading.list(directory)?;
     paths.sort();
     let mut found = Found::default();
     for path in paths {
@@ -52,9 +52,6 @@ pub(super) fn find(directory: &Path) -> io::Result<Found> {
 impl Found {
     fn add(&mut self, path: PathBuf) {
         let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
-        if is_ignored(name) {
-            return;
-        }
         if let Some(stem) = name.strip_suffix(b".zone") {
             match origin(stem) {
                 Ok(origin) => self.zones.entry(origin).or_default().zones.push(path),
@@ -102,8 +99,27 @@ impl Found {
     }
 }
 
-/// Reads a file whole. What is not a file could be read for ever.
+/// The paths in `directory`, but for those that are passed over.
+pub fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
+    let is_counted = |path: &PathBuf| !path.file_name().is_none_or(|n| is_ignored(n.as_bytes()));
+    entries.filter(|path| path.as_ref().map_or(true, is_counted)).collect()
+}
+
+/// Whether a path in the directory of the zones is one of a zone's two files.
+pub fn is_of_a_zone(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "zone" || ending == "toml")
+}
+
+/// Reads a file whole.
 pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![];
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens a file. What is not a file could be read for ever.
+pub(super) fn open(path: &Path) -> io::Result<File> {
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(io::Error::other("not a regular file"));
@@ -111,7 +127,7 @@ pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     if metadata.len() > u64::from(u32::MAX) {
         return Err(io::Error::other("larger than 4 GiB"));
     }
-    fs::read(path)
+    File::open(path)
 }
 
 /// The origin that a file's name says without its ending, or why it says none.
@@ -157,7 +173,7 @@ mod tests {
         for name in names {
             fs::write(directory.path().join(name), "").unwrap();
         }
-        let found = find(directory.path()).unwrap();
+        let found = find(directory.path(), &mut Reading::default()).unwrap();
         found.zones.keys().map(Name::to_string).collect()
     }
 

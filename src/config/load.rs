@@ -6,12 +6,14 @@ use std::iter::successors;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::accident::hold_back;
 use super::authorities::Authorities;
 use super::content::{Contents, KnownContents};
 use super::files::{self, Found, ZoneFiles};
 use super::include::{Texts, read_included};
 use super::policy::{BoundName, PolicyFile, authorities, check_azs};
 use super::reader::Faults;
+use super::reading::{Reading, Still, Stillness};
 use super::readings::{Readings, ZoneReading};
 use super::server::{ServerFile, server, server_of};
 use super::shared::Scope;
@@ -30,6 +32,10 @@ pub struct Load {
     /// The databases that `meridian.toml` names, as far as it is understood: whoever reads them tells
     /// their faults in the same run.
     pub databases: Vec<DatabaseFile>,
+    /// What was looked at.
+    pub reading: Reading,
+    /// Whether what everything depends on was being changed, so that there is nothing to say.
+    pub is_void: bool,
     /// `None` if `meridian.toml` is at fault.
     pub(super) server: Option<ServerFile>,
     /// By origin, in canonical order.
@@ -40,8 +46,23 @@ pub struct Load {
 /// A zone that there are files for.
 pub(super) struct LoadedZone {
     pub(super) origin: Name,
-    /// `None` if one of its files is at fault.
+    /// `None` if one of its files is at fault, or what they say waits.
     pub(super) content: Option<ZoneContent>,
+    /// Why it stays as it is although its files are not at fault.
+    pub(super) hold: Option<Hold>,
+    /// Its files.
+    pub(super) paths: Vec<PathBuf>,
+}
+
+/// Why a zone stays as it is although its files are not at fault: nobody asked for a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// One of its files is gone.
+    Gone,
+    /// It would lose many of its names.
+    Shrunk,
+    /// Its files are being changed.
+    Changing,
 }
 
 /// What a zone's two files say. They belong together: bindings of the one are pools of the other.
@@ -63,32 +84,70 @@ pub(super) struct Memory {
 /// refused here: what is at fault is in the diagnostics and missing in what [`Load::build`] makes
 /// of the rest.
 pub fn load(path: &Path, environment: &Environment) -> Load {
-    load_after(path, environment, &Memory::default())
+    load_after(path, environment, None, None)
 }
 
 /// As [`load()`]; what is as it was when `last` was read is not read anew but shared with it.
 pub fn reload(path: &Path, environment: &Environment, last: &Config) -> Load {
-    load_after(path, environment, last.memory())
+    load_after(path, environment, Some(last), None)
 }
 
-fn load_after(path: &Path, environment: &Environment, last: &Memory) -> Load {
+/// As [`reload()`], for files that were seen to change and then to be `still`: a zone of which that is
+/// not true stays as it is in `last`, and so does one whose change looks like an accident.
+pub fn reload_still(
+    path: &Path,
+    environment: &Environment,
+    last: &Config,
+    still: Arc<Still>,
+) -> Load {
+    load_after(path, environment, Some(last), Some(still))
+}
+
+fn load_after(
+    path: &Path,
+    environment: &Environment,
+    last: Option<&Config>,
+    still: Option<Arc<Still>>,
+) -> Load {
+    let nothing = Memory::default();
+    let memory = last.map_or(&nothing, Config::memory);
+    let held_to = last.filter(|_| still.is_some());
     let mut loader = Loader {
-        contents: Contents::after(last.contents.clone()),
-        last: &last.readings,
+        contents: Contents::after(memory.contents.clone(), Reading::of(still)),
+        last: &memory.readings,
         readings: Readings::default(),
         authorities: Authorities::default(),
         diagnostics: vec![],
         server_is_at_fault: false,
     };
     let server = loader.server(path, environment);
+    let is_changing = loader.contents.reading.end_group() == Stillness::Changing;
     let found = server.as_ref().map(|server| loader.find_zones(server)).unwrap_or_default();
+    loader.contents.reading.end_group();
+    let directory = server.as_ref().map(|server| &server.settings.zones);
+    if is_changing || directory.is_some_and(|path| loader.contents.reading.is_caught_changing(path))
+    {
+        return Load::void(loader.contents.reading);
+    }
     // Of a file that is not understood nobody knows what it has for the zones.
     let whole = server.as_ref().filter(|server| server.is_whole);
     let zones = found.zones.into_iter().map(|(origin, files)| {
+        let faults = loader.diagnostics.len();
         let content = loader.zone(&origin, &files, whole);
-        LoadedZone { origin, content }
+        let paths = [files.zones, files.policies].concat();
+        match loader.contents.reading.end_group() {
+            Stillness::Still => LoadedZone { origin, content, hold: None, paths },
+            Stillness::Changing => {
+                loader.diagnostics.truncate(faults);
+                LoadedZone { origin, content: None, hold: Some(Hold::Changing), paths }
+            }
+        }
     });
     let mut zones: Vec<_> = zones.collect();
+    if let (Some(last), false) = (held_to, server.is_none() || loader.server_is_at_fault) {
+        let faults = hold_back(&mut zones, last, &mut loader.contents);
+        loader.diagnostics.extend(faults);
+    }
     loader.refuse_name_servers(&mut zones);
     loader.report_strays(&found.strays);
     let databases = whole.map(|server| server.settings.databases.clone()).unwrap_or_default();
@@ -101,10 +160,10 @@ fn load_after(path: &Path, environment: &Environment, last: &Memory) -> Load {
     let of_sources = &contents.sources;
     diagnostics
         .sort_by_key(|fault| fault.span.map(|span| (of_sources.position(span.file), span.start)));
-    let (sources, contents) =
+    let (sources, contents, reading) =
         contents.finish(&diagnostics, databases.iter().filter_map(DatabaseFile::span));
     let memory = Arc::new(Memory { contents, readings });
-    Load { sources, diagnostics, databases, server, zones, memory }
+    Load { sources, diagnostics, databases, reading, is_void: false, server, zones, memory }
 }
 
 /// Where commands reach a server.
@@ -127,6 +186,20 @@ pub fn control_socket(path: &Path, environment: &Environment) -> io::Result<Cont
 }
 
 impl Load {
+    /// Of files that were being changed, so that nothing can be said of them.
+    fn void(reading: Reading) -> Self {
+        Self {
+            sources: Sources::new(),
+            diagnostics: vec![],
+            databases: vec![],
+            reading,
+            is_void: true,
+            server: None,
+            zones: vec![],
+            memory: Arc::default(),
+        }
+    }
+
     /// Whether a file can't be used.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
@@ -176,7 +249,7 @@ impl Loader<'_> {
         };
         let (server, mut faults) = server_of(&entries, directory_of(path), environment, faults);
         let of_authorities = server.authorities();
-        faults.extend(of_authorities.filter_map(|(path, span)| self.authorities.fault(path, span)));
+        faults.extend(self.authorities.faults(of_authorities, &mut self.contents));
         self.server_is_at_fault = faults.iter().any(Diagnostic::is_error);
         self.diagnostics.extend(faults);
         Some(server)
@@ -184,7 +257,7 @@ impl Loader<'_> {
 
     fn find_zones(&mut self, server: &ServerFile) -> Found {
         let directory = &server.settings.zones;
-        match files::find(directory) {
+        match files::find(directory, &mut self.contents.reading) {
             Ok(mut found) => {
                 self.diagnostics.append(&mut found.faults);
                 found
@@ -254,7 +327,7 @@ impl Loader<'_> {
             }
         }
         let authorities = authorities(policy.checks.iter());
-        faults.extend(authorities.filter_map(|(path, span)| self.authorities.fault(path, span)));
+        faults.extend(self.authorities.faults(authorities, &mut self.contents));
         let is_usable = !faults.iter().any(Diagnostic::is_error);
         self.diagnostics.extend(faults);
         (Some(Arc::clone(policy)), is_usable)
@@ -313,7 +386,7 @@ impl Loader<'_> {
     /// A name is answered from the closest zone, also where nothing above delegates that.
     fn report_names_of_other_zones(&mut self, zones: &[LoadedZone]) {
         let origins: HashSet<_> = zones.iter().map(|zone| &zone.origin).collect();
-        for LoadedZone { origin, content } in zones {
+        for LoadedZone { origin, content, .. } in zones {
             for bound in content.iter().flat_map(|content| &content.policy.names) {
                 let mut above = successors(Some(bound.owner.clone()), Name::parent);
                 let closest = above.find(|name| origins.contains(name));

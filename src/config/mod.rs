@@ -8,6 +8,7 @@
 //! names azs, pools and checks by name and so fits any `meridian.toml`. No core module may know
 //! this one.
 
+mod accident;
 mod authorities;
 mod build;
 mod check;
@@ -18,12 +19,14 @@ mod content;
 mod country;
 mod database_file;
 mod files;
+mod fingerprint;
 mod include;
 pub mod key;
 mod load;
 mod policy;
 mod pool;
 mod reader;
+mod reading;
 mod readings;
 mod server;
 mod settings;
@@ -37,7 +40,10 @@ use std::path::PathBuf;
 pub use build::{Config, ConfiguredZone};
 pub use code::Code;
 pub use database_file::{DATABASE_DIRECTORIES, DatabaseFile};
-pub use load::{ControlSocket, Load, control_socket, load, reload};
+pub use files::{is_of_a_zone, list};
+pub use fingerprint::{Fingerprint, PathKind};
+pub use load::{ControlSocket, Hold, Load, control_socket, load, reload, reload_still};
+pub use reading::{Looked, Reading, Still, Stillness};
 pub use settings::{LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
 
 /// What the host has prepared; it is looked up by the caller.
