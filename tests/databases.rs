@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use meridian::answer::{Generation, Question, Snapshot, explain};
-use meridian::config::Environment;
+use meridian::config::{Environment, Fingerprint, PathKind, Still, list};
 use meridian::control::load::{Loaded, Occasion, Report, load};
 use meridian::diag::Style;
 use meridian::route::{Director, Overrides, Saved};
@@ -85,8 +85,19 @@ impl Files {
         self.load(None, Occasion::Asked).unwrap()
     }
 
+    /// What all files that were looked at are now, and those that would be.
+    fn seen(&self, previous: &Loaded) -> Arc<Still> {
+        let next = self.load(None, Occasion::Asked).map_or_else(|report| report, |it| it.report);
+        let paths = previous.report.reading.paths.iter().chain(&next.reading.paths);
+        let seen = paths.map(|(path, looked)| match looked.kind {
+            PathKind::File => (path.clone(), Fingerprint::of_file(path)),
+            PathKind::Directory => (path.clone(), Fingerprint::of_names(&list(path).unwrap())),
+        });
+        Arc::new(seen.collect())
+    }
+
     fn see(&self, previous: &Loaded) -> Loaded {
-        self.load(Some(previous), Occasion::Watched).unwrap()
+        self.load(Some(previous), Occasion::Watched(self.seen(previous))).unwrap()
     }
 
     fn reload(&self, previous: &Loaded) -> Loaded {
@@ -146,7 +157,7 @@ fn a_pipe_is_no_database() {
     fs::remove_file(files.path("city.mmdb")).unwrap();
     mkfifo(&files.path("city.mmdb"), Mode::S_IRWXU).unwrap();
     let shown = files.load(None, Occasion::Asked).unwrap_err().render(Style::Plain);
-    assert!(shown.contains("it is no regular file"), "{shown}");
+    assert!(shown.contains("not a regular file"), "{shown}");
 }
 
 #[test]
@@ -267,4 +278,30 @@ fn what_is_touched_or_copied_is_not_compiled_again() {
     let after = files.see(&before);
     assert!(Arc::ptr_eq(&snapshot(&after).places, &snapshot(&before).places));
     assert_eq!(after.report.notes, [""; 0]);
+}
+
+#[test]
+fn a_database_that_changes_again_while_it_is_read_is_not_taken() {
+    let files = Files::new("globe");
+    let before = files.start();
+    files.database("globe_one_moved");
+    let seen = files.seen(&before);
+    files.database("globe_two_moved");
+    let after = files.load(Some(&before), Occasion::Watched(seen)).unwrap();
+    assert!(after.report.diagnostics.iter().any(|fault| fault.code == "watch/changing"));
+    assert!(Arc::ptr_eq(&snapshot(&after).places, &snapshot(&before).places));
+    let watched = &after.report.reading.paths[&files.path("city.mmdb")];
+    assert_eq!(watched.taken, None);
+}
+
+#[test]
+fn every_place_where_a_database_may_appear_is_watched() {
+    let files = Files::new("globe");
+    let elsewhere = files.elsewhere.path().join("city.mmdb");
+    fs::rename(files.path("city.mmdb"), &elsewhere).unwrap();
+    let reading = files.start().report.reading;
+    let taken = |path: &Path| reading.paths[path].taken;
+    assert_eq!(taken(&files.path("city")), Some(Fingerprint::NOTHING));
+    assert_eq!(taken(&files.path("city.mmdb")), Some(Fingerprint::NOTHING));
+    assert_eq!(taken(&elsewhere), Some(Fingerprint::of_file(&elsewhere)));
 }

@@ -55,6 +55,9 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
             Standing::Current => "",
             Standing::Kept => ", as it was before its files had errors",
             Standing::Broken => "answers SERVFAIL: its files have errors",
+            Standing::Gone => ", removed from disk, waits for `meridian reload`",
+            Standing::Shrunk => ", lost many names on disk, waits for `meridian reload`",
+            Standing::Changing => ", as it was before its files began to change",
         };
         match zone.serial {
             Some(serial) => writeln!(
@@ -91,7 +94,7 @@ fn load(out: &mut String, load: &LoadStatus, now: Wall) -> std::fmt::Result {
         plural(*warnings)
     )?;
     for error in errors {
-        writeln!(out, "  {error}")?;
+        writeln!(out, "  {} (for {})", error.text, age(now, error.since))?;
     }
     Ok(())
 }

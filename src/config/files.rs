@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
 
 use super::Code;
 use super::reading::Reading;
@@ -118,16 +121,19 @@ pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Opens a file. What is not a file could be read for ever.
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    let metadata = fs::metadata(path)?;
+/// Opens a file to read. What is not a file could be read for ever.
+pub fn open(path: &Path) -> io::Result<File> {
+    // Else a pipe is waited for, to be opened.
+    let flags = OFlag::O_NONBLOCK.bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
     if metadata.len() > u64::from(u32::MAX) {
         return Err(io::Error::other("larger than 4 GiB"));
     }
-    File::open(path)
+    Ok(file)
 }
 
 /// The origin that a file's name says without its ending, or why it says none.

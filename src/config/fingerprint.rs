@@ -34,6 +34,9 @@ pub enum PathKind {
 }
 
 impl Fingerprint {
+    /// Of a path where there is nothing.
+    pub const NOTHING: Self = Self::Unreadable(io::ErrorKind::NotFound);
+
     /// Of these bytes.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self::of_reader(bytes).unwrap_or_else(|error| Self::of_error(&error))

@@ -81,6 +81,7 @@ pub(super) const SERVER: KeyTable = KeyTable {
     keys: &[
         key("listen", Default::Example, r#"["0.0.0.0:53", "[::]:53"]"#),
         key("zones", Default::Example, r#""zones""#),
+        key("watch", Default::Example, "true"),
         key("workers", Default::Other, "4"),
         key("state", Default::Other, r#""/var/lib/meridian""#),
         key("control", Default::Other, r#""/run/meridian/control.sock""#),

@@ -40,7 +40,7 @@ use std::path::PathBuf;
 pub use build::{Config, ConfiguredZone};
 pub use code::Code;
 pub use database_file::{DATABASE_DIRECTORIES, DatabaseFile};
-pub use files::{is_of_a_zone, list};
+pub use files::{is_of_a_zone, list, open};
 pub use fingerprint::{Fingerprint, PathKind};
 pub use load::{ControlSocket, Hold, Load, control_socket, load, reload, reload_still};
 pub use reading::{Looked, Reading, Still, Stillness};

@@ -87,12 +87,16 @@ impl Reading {
         self.group.push((path.to_owned(), Looked { kind, taken: Some(fingerprint) }));
     }
 
+    /// Whether this is what must be at a path.
+    pub fn expects(&self, path: &Path, fingerprint: Fingerprint) -> bool {
+        self.still.as_ref().is_none_or(|still| still.get(path) == Some(&fingerprint))
+    }
+
     /// Ends the group of what was read since the last one ended, and tells whether it may be taken.
     pub fn end_group(&mut self) -> Stillness {
         let group = mem::take(&mut self.group);
-        let is_still = |(path, looked): &(PathBuf, Looked)| match &self.still {
-            Some(still) => still.get(path).copied() == looked.taken,
-            None => true,
+        let is_still = |(path, looked): &(PathBuf, Looked)| {
+            looked.taken.is_some_and(|taken| self.expects(path, taken))
         };
         let stillness =
             if group.iter().all(is_still) { Stillness::Still } else { Stillness::Changing };

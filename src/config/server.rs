@@ -124,9 +124,11 @@ impl Reader<'_> {
         let state = environment.state_directory.as_deref().map(first_directory);
         let control = environment.runtime_directory.as_deref().map(first_directory);
         let ecs = server.get("ecs", self.faults).and_then(|value| self.ecs(value));
+        let watch = server.get("watch", self.faults).and_then(|value| value.boolean(self.faults));
         Settings {
             listen: self.listen(server),
             zones: self.path(server, "zones").unwrap_or_else(|| self.directory.join("zones")),
+            watch: watch.unwrap_or(true),
             workers: self.count(server, "workers", MAX_WORKERS).and_then(NonZeroUsize::new),
             state: self
                 .path(server, "state")

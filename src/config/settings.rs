@@ -15,6 +15,8 @@ pub struct Settings {
     pub listen: Vec<SocketAddr>,
     /// The directory of the zones' files.
     pub zones: PathBuf,
+    /// Whether files that change are read unasked.
+    pub watch: bool,
     /// Threads that answer over UDP; `None`: one for each core.
     pub workers: Option<NonZeroUsize>,
     /// The directory of what outlives a restart.

@@ -1,27 +1,23 @@
 //! The GeoIP databases in use: which files they are, and whether an update of them is taken.
 //!
 //! A file is read again when its metadata changed, and compiled again when its content did. What
-//! can't be read leaves the databases as they are. So does an update that was only seen to happen
+//! can't be read, or is being changed, leaves the databases as they are. So does an update that was only seen to happen
 //! and would send many clients elsewhere: it waits until somebody asks.
 
-use std::fs::{File, OpenOptions};
-use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::fcntl::OFlag;
-
-use crate::config::{Code, DatabaseFile};
+use crate::config::{self, Code, DatabaseFile, Fingerprint, PathKind, Reading, Stillness};
 use crate::diag::Diagnostic;
 use crate::geo::{Database, DatabaseInfo, Places};
 use crate::route::Topology;
 use crate::route::change::{Change, Example};
 use crate::time::Wall;
 
-use super::load::Occasion;
+use super::load::{Occasion, Report};
+use super::stamp::Stamp;
 use super::status::DatabaseStatus;
 
 /// The places, and the files that they were compiled from.
@@ -48,19 +44,7 @@ struct Version {
     path: PathBuf,
     /// `None` where it does not tell versions apart: the file changed just before it was looked at.
     stamp: Option<Stamp>,
-    /// Of the content. Nobody who can write the file gains by a collision.
-    hash: u64,
-}
-
-/// What the file system says of a version: what a write, a rename or a copy with its times changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    length: u64,
-    /// Seconds and nanoseconds.
-    modified: (i64, i64),
-    changed: (i64, i64),
+    content: Fingerprint,
 }
 
 /// What an update changes, in numbers.
@@ -83,29 +67,31 @@ const OLD: Duration = Duration::from_secs(30 * 24 * 3600);
 /// no updater has failed where it ages.
 const SHIPPED: &str = "Meridian-World-City";
 
-/// A file that changed later before it was looked at may change again without a new time: clocks of
-/// file systems are coarse.
-const SETTLED: Duration = Duration::from_secs(2);
-
 impl Databases {
     /// What the entries' files say: `last` as it is if they are what they were, or were and wait to be
-    /// asked for. `None` if one can't be used, which `faults` then say.
+    /// asked for. `None` if one can't be used, or is being changed, which `report` then says.
     pub(super) fn load(
         entries: &[DatabaseFile],
         last: Option<&Self>,
-        occasion: Occasion,
+        occasion: &Occasion,
         now: Wall,
-        faults: &mut Vec<Diagnostic>,
+        report: &mut Report,
     ) -> Option<Self> {
+        let Report { diagnostics: faults, reading, .. } = report;
         let known = last.and_then(|last| last.look(entries).map(|files| (last, files)));
-        if let Some((last, files)) = known
-            && let Some(same) = last.unchanged(entries, files, occasion, faults)
-        {
-            return Some(same);
+        let is_expected = |file: &Version| reading.expects(&file.path, file.content);
+        if let Some((last, files)) = known.filter(|(_, files)| files.iter().all(is_expected)) {
+            for (entry, file) in entries.iter().zip(&files) {
+                note(entry, &file.path, file.content, reading);
+            }
+            if let Some(same) = last.unchanged(entries, files, occasion, faults) {
+                reading.end_group();
+                return Some(same);
+            }
         }
-        let read = entries.iter().map(|entry| read(entry, now, faults)).collect::<Vec<_>>();
-        let (files, contents): (Vec<_>, Vec<_>) =
-            read.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        let read = read_all(entries, now, report)?;
+        let (files, contents): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+        let faults = &mut report.diagnostics;
         if let Some(last) = last
             && let Some(same) = last.unchanged(entries, files.clone(), occasion, faults)
         {
@@ -138,7 +124,7 @@ impl Databases {
         &self,
         entries: &[DatabaseFile],
         files: Vec<Version>,
-        occasion: Occasion,
+        occasion: &Occasion,
         faults: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
         let is_same = |known: &[Version]| {
@@ -151,7 +137,7 @@ impl Databases {
         let held = self.held.as_ref().filter(|held| is_same(&held.files))?;
         match occasion {
             Occasion::Asked => None,
-            Occasion::Watched => {
+            Occasion::Watched(_) => {
                 faults.push(held.fault(&entries));
                 let held = Held { files, ..held.clone() };
                 Some(Self { entries, held: Some(held), ..self.clone() })
@@ -266,57 +252,66 @@ impl Version {
     }
 
     fn is_content_of(&self, other: &Self) -> bool {
-        self.path == other.path && self.hash == other.hash
+        self.path == other.path && self.content == other.content
     }
 }
 
-impl Stamp {
-    fn of(metadata: &std::fs::Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            length: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
+/// The versions and contents of the entries' files, if all can be read and none is being changed.
+fn read_all(
+    entries: &[DatabaseFile],
+    now: Wall,
+    report: &mut Report,
+) -> Option<Vec<(Version, Vec<u8>)>> {
+    let Report { diagnostics: faults, reading, .. } = report;
+    let told = faults.len();
+    let read = entries.iter().map(|entry| read(entry, now, reading, faults));
+    // Of each its fault is told.
+    let read: Vec<_> = read.collect();
+    if reading.end_group() == Stillness::Changing {
+        faults.truncate(told);
+        let fault = Code::Changing.fault("a database is being changed; those in use stay");
+        faults.push(fault.remedy("they are read again once they are still"));
+        return None;
     }
-
-    /// Whether the file has been at rest for a while.
-    fn is_settled(&self, now: Wall) -> bool {
-        let changed = u64::try_from(self.changed.0).unwrap_or_default();
-        Wall::from_epoch(Duration::from_secs(changed) + SETTLED) < now
-    }
+    read.into_iter().collect()
 }
 
 /// The content of the entry's file, and which version it is.
 fn read(
     entry: &DatabaseFile,
     now: Wall,
+    reading: &mut Reading,
     faults: &mut Vec<Diagnostic>,
 ) -> Option<(Version, Vec<u8>)> {
     let path = entry.path();
-    let read = || -> io::Result<(Version, Vec<u8>)> {
-        let (mut file, stamp) = open(path)?;
+    let read = || -> io::Result<(Stamp, Vec<u8>)> {
+        let mut file = config::open(path)?;
+        let stamp = Stamp::of(&file.metadata()?);
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        let mut hasher = DefaultHasher::new();
-        hasher.write(&bytes);
-        let stamp = stamp.is_settled(now).then_some(stamp);
-        Ok((Version { path: path.into(), stamp, hash: hasher.finish() }, bytes))
+        Ok((stamp, bytes))
     };
-    read().map_err(|error| faults.push(unreadable(entry, path, &error))).ok()
+    let read = read();
+    let content = match &read {
+        Ok((_, bytes)) => Fingerprint::of_bytes(bytes),
+        Err(error) => Fingerprint::of_error(error),
+    };
+    note(entry, path, content, reading);
+    let (stamp, bytes) = read.map_err(|error| faults.push(unreadable(entry, path, &error))).ok()?;
+    let stamp = stamp.is_settled(now).then_some(stamp);
+    Some((Version { path: path.into(), stamp, content }, bytes))
 }
 
-/// A device or a pipe would be read for ever.
-fn open(path: &Path) -> io::Result<(File, Stamp)> {
-    // Else a pipe is waited for, to be opened.
-    let flags = OFlag::O_NONBLOCK.bits();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+/// Notes what was found at one of the entry's candidates, and those before it where nothing is.
+fn note(entry: &DatabaseFile, path: &Path, content: Fingerprint, reading: &mut Reading) {
+    for candidate in entry.candidates() {
+        let is_found = candidate == path;
+        let found = if is_found { content } else { Fingerprint::NOTHING };
+        reading.note(candidate, PathKind::File, found);
+        if is_found && content != Fingerprint::NOTHING {
+            break;
+        }
     }
-    Ok((file, Stamp::of(&metadata)))
 }
 
 fn unreadable(entry: &DatabaseFile, path: &Path, error: &io::Error) -> Diagnostic {
@@ -384,9 +379,9 @@ mod tests {
         let entry = DatabaseFile::new(entry, None, Path::new(""), &Environment::default());
         let written = Clock::start().now().wall;
         let now = Wall::from_epoch(written.since_epoch() + rest);
-        let (entries, mut faults) = ([entry], vec![]);
-        let read = Databases::load(&entries, None, Occasion::Asked, now, &mut faults);
-        assert_eq!(faults, []);
+        let (entries, mut report) = ([entry], Report::default());
+        let read = Databases::load(&entries, None, &Occasion::Asked, now, &mut report);
+        assert_eq!(report.diagnostics, []);
         (entries, read.unwrap())
     }
 
@@ -395,7 +390,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("country.mmdb");
         std::fs::write(&path, COUNTRY).unwrap();
-        let (entries, read) = read_after(&path, 2 * SETTLED);
+        let (entries, read) = read_after(&path, Duration::from_secs(60));
         assert!(read.look(&entries).is_some());
 
         let other = directory.path().join("other");

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answering, Generation, Snapshot, Zones};
 use crate::clock::Clock;
-use crate::config::{self, Code, Config, Environment, Settings};
+use crate::config::{self, Code, Config, Environment, Hold, Reading, Settings, Still};
 use crate::diag::{self, Diagnostic, Record, Sources, Style};
 use crate::geo::{Places, View};
 use crate::id::IdVec;
@@ -50,11 +50,15 @@ pub struct Loaded {
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// The files.
-    pub sources: Sources,
+    pub sources: Box<Sources>,
     /// The faults.
     pub diagnostics: Vec<Diagnostic>,
     /// What is worth a line in the log, though no fault.
     pub notes: Vec<String>,
+    /// What was looked at.
+    pub reading: Box<Reading>,
+    /// Whether what everything depends on was being changed, so that there is nothing to say.
+    pub is_void: bool,
 }
 
 /// How much a load has of what.
@@ -73,12 +77,13 @@ pub struct Counts {
 }
 
 /// Why files are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Occasion {
     /// Somebody asked: a start, `meridian reload`, SIGHUP, `meridian check`. What the files say counts.
     Asked,
-    /// They were seen to change. What looks like an accident waits until somebody asks.
-    Watched,
+    /// They were seen to change, and those that are still to be this. What is not waits until it is,
+    /// and what looks like an accident until somebody asks.
+    Watched(Arc<Still>),
 }
 
 /// Loads the configuration at `path`. An error means that nothing of it can be used.
@@ -88,22 +93,30 @@ pub fn load(
     previous: Option<&Loaded>,
     occasion: Occasion,
 ) -> Result<Loaded, Report> {
-    let files = match previous {
-        Some(previous) => config::reload(path, environment, &previous.config),
-        None => config::load(path, environment),
+    let files = match (previous, &occasion) {
+        // Nothing could stay as it is.
+        (None, _) => config::load(path, environment),
+        (Some(last), Occasion::Asked) => config::reload(path, environment, &last.config),
+        (Some(last), Occasion::Watched(still)) => {
+            config::reload_still(path, environment, &last.config, still.clone())
+        }
     };
     let (config, more) = files.build(previous.map(|previous| &previous.config));
-    let mut report =
-        Report { sources: files.sources, diagnostics: files.diagnostics, notes: vec![] };
+    let config::Load { sources, diagnostics, databases: entries, reading, is_void, .. } = files;
+    let (sources, reading, notes) = (Box::new(sources), Box::new(reading), vec![]);
+    let mut report = Report { sources, diagnostics, notes, reading, is_void };
+    if is_void {
+        return Err(report);
+    }
     report.diagnostics.extend(more);
     let last = previous.map(|previous| &previous.databases);
     // Only how long ago files changed and databases were built is asked of it.
     let now = Clock::start().now().wall;
-    let databases = Databases::load(&files.databases, last, occasion, now, &mut report.diagnostics);
+    let databases = Databases::load(&entries, last, &occasion, now, &mut report);
     let databases = databases.or_else(|| last.cloned());
     let (Some(config), Some(databases)) = (config, databases) else { return Err(report) };
     let placed = match last.filter(|last| databases.is_update_of(last)) {
-        Some(last) => update(&config, databases, last, previous, occasion, &mut report),
+        Some(last) => update(&config, databases, last, previous, &occasion, &mut report),
         None => Placed::by(databases, &config, previous),
     };
     let Placed { databases, views, preferences } = placed;
@@ -112,6 +125,12 @@ pub fn load(
     let unprobed = Probes::default();
     let last = previous.map_or(&unprobed, |previous| &previous.probes);
     let probes = Probes::compile(&config.topology.monitors, last);
+    // Those of zones at fault too, which go on being probed as they were.
+    let authorities = probes.authorities().filter(|path| !report.reading.has(path));
+    for path in authorities.collect::<Vec<_>>() {
+        report.reading.look(path);
+    }
+    report.reading.end_group();
     report.diagnostics.extend(probe_faults(&config, &probes));
     // At a start an endpoint that can't be probed is better than none; later, what is served stays.
     if previous.is_some() && !probes.faults().is_empty() {
@@ -176,10 +195,13 @@ impl Loaded {
 
     pub(super) fn zone_status(&self) -> Vec<ZoneStatus> {
         let zones = self.config.zones.iter().map(|zone| {
-            let standing = match (zone.zone(), zone.is_kept) {
-                (None, _) => Standing::Broken,
-                (Some(_), true) => Standing::Kept,
-                (Some(_), false) => Standing::Current,
+            let standing = match (zone.zone(), zone.is_kept, zone.hold) {
+                (None, _, _) => Standing::Broken,
+                (Some(_), false, _) => Standing::Current,
+                (Some(_), true, None) => Standing::Kept,
+                (Some(_), true, Some(Hold::Gone)) => Standing::Gone,
+                (Some(_), true, Some(Hold::Shrunk)) => Standing::Shrunk,
+                (Some(_), true, Some(Hold::Changing)) => Standing::Changing,
             };
             ZoneStatus {
                 origin: zone.origin.to_string(),
@@ -219,6 +241,12 @@ impl Report {
     pub fn errors(&self) -> Vec<String> {
         let errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
         errors.map(|diagnostic| diag::one_line(diagnostic, &self.sources)).collect()
+    }
+
+    /// Whether everything in the files took effect.
+    pub fn is_clean(&self) -> bool {
+        let is_changing = |fault: &Diagnostic| fault.code == Code::Changing.text();
+        !self.is_void && !self.has_errors() && !self.diagnostics.iter().any(is_changing)
     }
 
     /// How many warnings there are.
@@ -283,7 +311,7 @@ fn update(
     updated: Databases,
     last: &Databases,
     previous: Option<&Loaded>,
-    occasion: Occasion,
+    occasion: &Occasion,
     report: &mut Report,
 ) -> Placed {
     let mut before = Placed::by(last.clone(), config, previous);
@@ -291,13 +319,13 @@ fn update(
     let change = Change::between(before.views(), after.views());
     let update = Update::new(last, &after.databases, change, &config.topology);
     match occasion {
-        Occasion::Watched if update.is_large() => {
+        Occasion::Watched(_) if update.is_large() => {
             let (held, fault) = last.hold(after.databases, &update);
             report.diagnostics.push(fault);
             before.databases = held;
             before
         }
-        Occasion::Asked | Occasion::Watched => {
+        Occasion::Asked | Occasion::Watched(_) => {
             report.notes.push(format!("an update of the databases gives {update}"));
             after
         }

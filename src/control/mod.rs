@@ -4,6 +4,7 @@
 //! Probes come from [`crate::probe`], decisions from [`crate::route::Director`], files from
 //! [`load`] on a thread of its own. What fails to load leaves the current generation serving and is
 //! told in the log, in `status` and to whoever asked. Overrides take their way through [`orders`].
+//! That files changed is told by [`watch`], which in turn is told what each load has looked at.
 //! This task never waits for a disk.
 
 mod databases;
@@ -11,8 +12,11 @@ mod handle;
 mod listening;
 pub mod load;
 pub mod orders;
+mod quiet;
 mod saver;
+mod stamp;
 pub mod status;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -22,12 +26,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 use crate::answer::{Generation, Snapshot};
 use crate::clock::Clock;
-use crate::config::Environment;
+use crate::config::{Environment, Reading};
 use crate::diag::{Record, Style};
 use crate::probe::{Driver, Observed, Prober};
 use crate::route::{Director, Effects, Eligibility, Event, Overrides, Saved, Transition};
@@ -43,8 +47,10 @@ pub use status::Status;
 
 use handle::Command;
 use orders::Orders;
+use quiet::{Change, Summary};
 use saver::Saver;
 use status::{LoadStatus, TransitionCount};
+use watch::Watcher;
 
 /// What came of a reload.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -83,7 +89,8 @@ pub struct Control {
     remind: Monotonic,
     transitions: BTreeMap<(String, String), TransitionCount>,
     load: LoadStatus,
-    ready: watch::Sender<bool>,
+    ready: tokio::sync::watch::Sender<bool>,
+    watcher: Watcher,
     inbox: Inbox,
     reloads: Reloads,
     /// What serves; `None`: nothing does yet.
@@ -96,6 +103,7 @@ struct Inbox {
     commands: mpsc::Receiver<Command>,
     loads: mpsc::Receiver<Read>,
     loaded: mpsc::Sender<Read>,
+    changes: mpsc::Receiver<Change>,
 }
 
 /// What came of reading the files; `None`: that failed, by no fault of theirs.
@@ -104,10 +112,19 @@ type Read = Option<Result<Loaded, Report>>;
 /// Who waits for which reload.
 #[derive(Default)]
 struct Reloads {
-    /// For the one under way; `None`: none is.
-    running: Option<Vec<oneshot::Sender<ReloadReport>>>,
+    /// The one under way.
+    running: Option<Running>,
     /// For the one after it: they asked after its files were read.
     next: Vec<oneshot::Sender<ReloadReport>>,
+}
+
+/// A reload under way.
+#[derive(Default)]
+struct Running {
+    /// Who waits for it.
+    waiting: Vec<oneshot::Sender<ReloadReport>>,
+    /// What was seen to change; `None`: somebody asked.
+    change: Option<Summary>,
 }
 
 /// Outcomes and commands that may wait for the task.
@@ -145,10 +162,13 @@ impl Control {
         let (observe, observed) = mpsc::channel(QUEUE);
         let (command, commands) = mpsc::channel(QUEUE);
         let (load_sender, loads) = mpsc::channel(1);
-        let (ready, is_ready) = watch::channel(false);
+        let (ready, is_ready) = tokio::sync::watch::channel(false);
         let handle = Handle::new(shared.clone(), command, is_ready);
         // The report keeps the text of every file.
-        let load = load_status(&mem::take(&mut loaded.report), now, 0, 0);
+        let report = mem::take(&mut loaded.report);
+        let load = LoadStatus::first(&report, now.wall);
+        let (change, changes) = mpsc::channel(1);
+        let watcher = Watcher::spawn(clock, change)?;
         let mut control = Self {
             path,
             environment,
@@ -169,10 +189,12 @@ impl Control {
             transitions: BTreeMap::new(),
             load,
             ready,
-            inbox: Inbox { observed, commands, loads, loaded: load_sender },
+            watcher,
+            inbox: Inbox { observed, commands, loads, loaded: load_sender, changes },
             reloads: Reloads::default(),
             transports: None,
         };
+        control.watch(*report.reading);
         control.driver.replace(effects.epoch, control.loaded.probes.clone());
         // The first generation has the routes already.
         control.carry_out(Effects { routes: None, ..effects }, now);
@@ -195,6 +217,7 @@ impl Control {
                 },
                 Some(read) = self.inbox.loads.recv() => self.replace(read),
                 result = self.orders.written() => self.written(result),
+                Some(change) = self.inbox.changes.recv() => self.reload_changed(change),
                 command = self.inbox.commands.recv() => match command {
                     Some(Command::Status(reply)) => {
                         let _ = reply.send(self.status());
@@ -362,16 +385,26 @@ impl Control {
     fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
         match &self.reloads.running {
             Some(_) => self.reloads.next.push(reply),
-            None => self.begin_load(vec![reply]),
+            None => self.begin_load(vec![reply], None),
         }
     }
 
-    fn begin_load(&mut self, waiting: Vec<oneshot::Sender<ReloadReport>>) {
+    /// Begins to read the files that changed. Of a load under way the watcher hears when it is over,
+    /// and then tells what that has left.
+    fn reload_changed(&mut self, change: Change) {
+        if self.reloads.running.is_none() {
+            self.begin_load(vec![], Some(change));
+        }
+    }
+
+    fn begin_load(&mut self, waiting: Vec<oneshot::Sender<ReloadReport>>, change: Option<Change>) {
         let (path, environment) = (self.path.clone(), self.environment.clone());
         let (previous, done) = (self.loaded.clone(), self.inbox.loaded.clone());
-        self.reloads.running = Some(waiting);
+        let (still, summary) = change.map(|change| (change.still, change.summary)).unzip();
+        let occasion = still.map_or(Occasion::Asked, Occasion::Watched);
+        self.reloads.running = Some(Running { waiting, change: summary });
         let spawned = std::thread::Builder::new().name("load".into()).spawn(move || {
-            let read = || load::load(&path, &environment, Some(&previous), Occasion::Asked);
+            let read = || load::load(&path, &environment, Some(&previous), occasion);
             // Control has ended if nobody takes it.
             let _ = done.blocking_send(catch_unwind(AssertUnwindSafe(read)).ok());
         });
@@ -384,51 +417,85 @@ impl Control {
     /// What was read takes effect, or is refused.
     fn replace(&mut self, read: Read) {
         let now = self.clock.now();
+        let Running { waiting, change } = self.reloads.running.take().unwrap_or_default();
         let report = read.map(|result| match result {
-            Ok(loaded) => self.take(loaded, now),
-            Err(report) => report,
+            Ok(loaded) => {
+                let mut report = self.take(loaded, now);
+                self.watch(*mem::take(&mut report.reading));
+                report
+            }
+            Err(mut report) => {
+                self.watcher.refused(*mem::take(&mut report.reading));
+                report
+            }
         });
-        let LoadStatus { succeeded, failed, .. } = self.load;
-        self.load = match &report {
-            Some(report) => load_status(report, now, succeeded, failed),
-            None => LoadStatus {
-                at: now.wall,
-                clean: false,
-                errors: vec![NOT_READ.into()],
-                warnings: 0,
-                succeeded,
-                failed: failed + 1,
-            },
-        };
         let generation = self.shared.load().generation.0;
-        for line in &self.load.errors {
-            tracing::error!("{line}");
-        }
-        if self.load.clean {
-            let warnings = self.load.warnings;
-            tracing::info!(generation, warnings, "reloaded: generation {generation}");
-        } else {
-            let errors = self.load.errors.len();
-            tracing::error!(
-                generation,
-                errors,
-                "what has errors stays as it was; errors: {errors}"
-            );
-        }
-        let told = ReloadReport {
-            clean: self.load.clean,
-            generation,
-            diagnostics: report.as_ref().map(Report::records).unwrap_or_default(),
-            faults: report
-                .map_or_else(|| format!("{NOT_READ}\n"), |report| report.render(Style::Plain)),
+        let told = match report {
+            Some(report) => {
+                // Of what is being changed there is nothing to tell: the watcher looks on.
+                if !report.is_void {
+                    let mut new = self.load.next(&report, now.wall);
+                    if change.is_none() {
+                        new = self.load.errors.iter().map(|error| error.text.clone()).collect();
+                    }
+                    self.tell_load(&new, change.as_ref(), generation);
+                }
+                ReloadReport {
+                    clean: report.is_clean(),
+                    generation,
+                    faults: report.render(Style::Plain),
+                    diagnostics: report.records(),
+                }
+            }
+            None => {
+                self.load.not_read(NOT_READ, now.wall);
+                self.tell_load(&[NOT_READ.into()], change.as_ref(), generation);
+                self.watcher.failed();
+                let faults = format!("{NOT_READ}\n");
+                ReloadReport { clean: false, generation, faults, diagnostics: vec![] }
+            }
         };
-        for reply in self.reloads.running.take().unwrap_or_default() {
+        for reply in waiting {
             // Whoever asked may have left.
             let _ = reply.send(told.clone());
         }
         if !self.reloads.next.is_empty() {
             let waiting = mem::take(&mut self.reloads.next);
-            self.begin_load(waiting);
+            self.begin_load(waiting, None);
+        }
+    }
+
+    /// Has the files watched that a load has looked at, if the settings want it.
+    fn watch(&self, reading: Reading) {
+        if self.loaded.settings().watch {
+            self.watcher.loaded(reading);
+        } else {
+            self.watcher.rest();
+        }
+    }
+
+    /// The `errors` of a load that nobody knows yet, each in a line, and what it came to.
+    fn tell_load(&self, errors: &[String], change: Option<&Summary>, generation: u64) {
+        for line in errors {
+            tracing::error!("{line}");
+        }
+        let LoadStatus { clean, warnings, errors, .. } = &self.load;
+        let why = change.map(|change| format!("{change}; ")).unwrap_or_default();
+        if *clean {
+            tracing::info!(generation, warnings, "{why}reloaded: generation {generation}");
+        } else if errors.is_empty() {
+            tracing::info!(
+                generation,
+                warnings,
+                "{why}reloaded but for what is still being changed: generation {generation}"
+            );
+        } else {
+            let errors = errors.len();
+            tracing::error!(
+                generation,
+                errors,
+                "{why}what has errors stays as it was; errors: {errors}"
+            );
         }
     }
 
@@ -491,18 +558,6 @@ const REMINDER: Duration = Duration::from_secs(24 * 3600);
 
 /// How often an idle task looks up.
 const IDLE: Duration = Duration::from_secs(60);
-
-fn load_status(report: &Report, now: Now, succeeded: u64, failed: u64) -> LoadStatus {
-    let clean = !report.has_errors();
-    LoadStatus {
-        at: now.wall,
-        clean,
-        errors: report.errors(),
-        warnings: report.warnings(),
-        succeeded: succeeded + u64::from(clean),
-        failed: failed + u64::from(!clean),
-    }
-}
 
 fn restore(store: &Store) -> Saved {
     match store.load() {

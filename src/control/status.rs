@@ -1,10 +1,14 @@
 //! What `meridian status` and the metrics show.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::geo::DatabaseInfo;
 use crate::route::{self, Override};
 use crate::time::Wall;
+
+use super::Report;
 
 /// All that is known of the running server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -77,6 +81,25 @@ pub enum Standing {
     Kept,
     /// Its files have errors and nothing was served before: SERVFAIL.
     Broken,
+    /// A file of it is gone; what was served goes on until a reload is asked for.
+    Gone,
+    /// Its files would take away many of its names; what was served goes on until a reload is asked
+    /// for.
+    Shrunk,
+    /// Its files are being changed; what was served goes on until they are still.
+    Changing,
+}
+
+impl Standing {
+    /// Each, with its word.
+    pub const ALL: [(Self, &str); 6] = [
+        (Self::Current, "current"),
+        (Self::Kept, "kept"),
+        (Self::Broken, "broken"),
+        (Self::Gone, "gone"),
+        (Self::Shrunk, "shrunk"),
+        (Self::Changing, "changing"),
+    ];
 }
 
 /// A GeoIP database.
@@ -103,14 +126,68 @@ pub struct LoadStatus {
     pub at: Wall,
     /// Whether everything in them took effect.
     pub clean: bool,
-    /// The errors of the last load, a line each; what they concern is as it was before.
-    pub errors: Vec<String>,
-    /// How many warnings it had.
+    /// The errors that stand since then; what they concern is as it was before.
+    pub errors: Vec<StandingError>,
+    /// How many warnings there were.
     pub warnings: usize,
     /// Loads since the start that took effect whole.
     pub succeeded: u64,
     /// Loads since the start of which something was refused.
     pub failed: u64,
+}
+
+/// Something in the files that is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingError {
+    /// The fault in a line.
+    pub text: String,
+    /// When a load first found it; every one since then did.
+    pub since: Wall,
+}
+
+impl LoadStatus {
+    /// What came of the first load.
+    pub(super) fn first(report: &Report, now: Wall) -> Self {
+        let (at, errors) = (now, vec![]);
+        let mut load = Self { at, clean: true, errors, warnings: 0, succeeded: 0, failed: 0 };
+        load.next(report, now);
+        load
+    }
+
+    /// What came of the next load, which has looked at everything again. Returns the errors that are
+    /// new.
+    pub(super) fn next(&mut self, report: &Report, now: Wall) -> Vec<String> {
+        self.count(report.is_clean(), now);
+        self.warnings = report.warnings();
+        self.stand(report.errors(), now)
+    }
+
+    /// A load came to nothing, so that nobody knows of its files, and what was refused still is.
+    pub(super) fn not_read(&mut self, error: &str, now: Wall) {
+        self.count(false, now);
+        let standing = self.errors.iter().map(|error| error.text.clone());
+        let errors = standing.filter(|text| text != error).chain([error.to_owned()]).collect();
+        self.stand(errors, now);
+    }
+
+    fn count(&mut self, clean: bool, now: Wall) {
+        self.at = now;
+        self.clean = clean;
+        self.succeeded += u64::from(clean);
+        self.failed += u64::from(!clean);
+    }
+
+    fn stand(&mut self, errors: Vec<String>, now: Wall) -> Vec<String> {
+        let before: BTreeMap<_, _> =
+            self.errors.drain(..).map(|error| (error.text, error.since)).collect();
+        let new = errors.iter().filter(|text| !before.contains_key(*text)).cloned().collect();
+        let standing = errors.into_iter().map(|text| {
+            let since = before.get(&text).copied().unwrap_or(now);
+            StandingError { text, since }
+        });
+        self.errors = standing.collect();
+        new
+    }
 }
 
 impl DatabaseStatus {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyper::Uri;
@@ -101,6 +101,11 @@ impl Probes {
     /// What kept authorities from being read anew.
     pub fn stale(&self) -> &[RootsError] {
         &self.stale
+    }
+
+    /// The files of authorities that are in use.
+    pub fn authorities(&self) -> impl Iterator<Item = &Path> {
+        self.trust.keys().filter_map(|ca| ca.as_deref())
     }
 
     /// The probe of a monitor, if the id is one of this topology's.

@@ -12,12 +12,13 @@ use prometheus_client::registry::Registry;
 
 use crate::answer::{Kind, Transport};
 use crate::control::Status;
+use crate::control::status::Standing;
 use crate::route::OverrideKind;
 use crate::serve::Totals;
 use crate::wire::Rcode;
 
 /// Every metric's name, without the `_total` that counters get, and its help text.
-pub const METRICS: [(&str, &str); 16] = [
+pub const METRICS: [(&str, &str); 17] = [
     ("meridian_build_info", "The version that runs; always 1"),
     ("meridian_start_timestamp_seconds", "When the process started"),
     ("meridian_answers", "Messages by what kind of answer they got"),
@@ -31,6 +32,7 @@ pub const METRICS: [(&str, &str); 16] = [
     ("meridian_transitions", "Changes of an az's eligibility"),
     ("meridian_overrides", "Overrides in force"),
     ("meridian_zone_serial", "The SOA serial that a zone serves"),
+    ("meridian_zones", "Zones by whether they serve what their files say"),
     ("meridian_loads", "Loads of the files, by whether all of them took effect"),
     ("meridian_load_clean", "Whether everything in the files took effect at the last load"),
     ("meridian_geoip_build_timestamp_seconds", "When a GeoIP database was built"),
@@ -139,6 +141,11 @@ impl Source {
             .iter()
             .filter_map(|zone| Some(([("zone", zone.origin.clone())], f64::from(zone.serial?))));
         out.gauges("meridian_zone_serial", serials)?;
+        let standings = Standing::ALL.map(|(standing, word)| {
+            let count = zones.iter().filter(|zone| zone.standing == standing).count();
+            ([("standing", word.to_owned())], count as f64)
+        });
+        out.gauges("meridian_zones", standings)?;
         let loads = [("clean", load.succeeded), ("refused", load.failed)];
         let loads = loads.map(|(result, count)| ([("result", result.to_owned())], count));
         out.counters("meridian_loads", loads)?;

@@ -8,7 +8,7 @@ use meridian::cli::{Awaited, Checked, Summary, Waited};
 use meridian::control::load::Counts;
 use meridian::control::orders::{Change, Deed, Entry};
 use meridian::control::status::{
-    DatabaseStatus, LoadStatus, Standing, Status, TransitionCount, ZoneStatus,
+    DatabaseStatus, LoadStatus, Standing, StandingError, Status, TransitionCount, ZoneStatus,
 };
 use meridian::control::{Order, Ordered, ReloadReport};
 use meridian::diag::{Position, Record, Related};
@@ -92,7 +92,7 @@ pub(crate) fn status() -> Status {
         load: LoadStatus {
             at,
             clean: false,
-            errors: vec!["a fault".into()],
+            errors: vec![StandingError { text: "a fault".into(), since: at }],
             warnings: 5,
             succeeded: 6,
             failed: 7,

@@ -30,7 +30,7 @@ pub const SERVER: &str = r#"
 listen = ["127.0.0.1:0"]
 control = "control.sock"
 workers = 2
-
+watch = false
 [geoip]
 databases = ["city.mmdb"]
 
@@ -121,6 +121,12 @@ impl Host {
         let (new, path) = (self.path("new"), self.path(path));
         fs::write(&new, bytes).unwrap();
         fs::rename(new, path).unwrap();
+    }
+
+    /// Has the daemon read files that change unasked, which it does unless it is told not to.
+    pub fn watched(self) -> Self {
+        self.edit("meridian.toml", "watch = false", "");
+        self
     }
 
     /// Starts the daemon and waits until it serves.

@@ -37,3 +37,4 @@ mod tcp;
 mod tls;
 mod upgrade;
 mod wait;
+mod watch;
