@@ -2,7 +2,10 @@
 
 #![allow(clippy::disallowed_methods, reason = "this is where the clocks are read")]
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 
 use crate::time::{Monotonic, Now, Wall};
 
@@ -34,10 +37,16 @@ impl Clock {
     }
 }
 
+/// How long the calling thread has been on a core.
+pub fn thread_time() -> Duration {
+    // It fails for no thread that calls.
+    let usage = getrusage(UsageWho::RUSAGE_THREAD);
+    let times = usage.iter().flat_map(|usage| [usage.user_time(), usage.system_time()]);
+    times.map(|time| Duration::from_micros(time.num_microseconds().unsigned_abs())).sum()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -222,12 +222,16 @@ impl fmt::Display for Summary {
 mod tests {
     use std::collections::BTreeMap;
 
+    use proptest::prelude::{prop, proptest};
+
     use super::*;
 
     /// Files as they are, those of two zones, and who watches them: a look each quarter of a second.
     struct Disk {
         quiet: Quiet,
         files: BTreeMap<&'static str, String>,
+        /// What was last taken from each.
+        served: Still,
         now: Monotonic,
     }
 
@@ -239,9 +243,10 @@ mod tests {
         /// All files have been loaded.
         fn new() -> Self {
             let files = FILES.map(|path| (path, "first".to_owned())).into();
-            let mut disk = Self { quiet: Quiet::default(), files, now: Monotonic::START };
+            let (quiet, served) = (Quiet::default(), Still::new());
+            let mut disk = Self { quiet, files, served, now: Monotonic::START };
             let reading = disk.reading(None);
-            disk.quiet.loaded(reading);
+            disk.load(reading);
             assert_eq!(disk.looks(4), [""; 0]);
             disk
         }
@@ -258,8 +263,15 @@ mod tests {
         fn look(&mut self) -> Option<String> {
             let change = self.ask()?;
             let reading = self.reading(Some(&change.still));
-            self.quiet.loaded(reading);
+            self.load(reading);
             Some(change.summary.to_string())
+        }
+
+        fn load(&mut self, reading: Reading) {
+            let taken = reading.paths.iter();
+            let taken = taken.filter_map(|(path, looked)| Some((path.clone(), looked.taken?)));
+            self.served.extend(taken);
+            self.quiet.loaded(reading);
         }
 
         fn looks(&mut self, count: u32) -> Vec<String> {
@@ -456,5 +468,33 @@ mod tests {
         assert_eq!(disk.looks(30), [""; 0]);
         disk.write("zones/a.zone", "third");
         assert_eq!(disk.looks(8), ["zones/a.zone changed"]);
+    }
+
+    proptest! {
+        #[test]
+        fn in_the_end_everything_is_taken_and_nothing_is_asked_for_again(
+            edits in prop::collection::vec((0..4_usize, 0..4_u8, 0..4_u32, prop::bool::ANY), 0..40),
+        ) {
+            let mut disk = Disk::new();
+            for (file, text, looks, is_during_a_load) in edits {
+                let path = FILES[file];
+                let change = if is_during_a_load { disk.ask() } else { None };
+                if text == 0 {
+                    disk.files.remove(path);
+                } else {
+                    disk.write(path, &text.to_string());
+                }
+                if let Some(change) = change {
+                    let reading = disk.reading(Some(&change.still));
+                    disk.load(reading);
+                }
+                disk.looks(looks);
+            }
+            disk.looks(30);
+            let found: Still =
+                disk.served.keys().map(|path| (path.clone(), disk.found(path))).collect();
+            assert_eq!(disk.served, found);
+            assert_eq!(disk.looks(30), [""; 0]);
+        }
     }
 }

@@ -9,12 +9,13 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, thread_time};
 use crate::config::{self, Fingerprint, PathKind, Reading, Still};
 use crate::time::{Monotonic, Wall};
 
@@ -41,9 +42,9 @@ enum Order {
 
 /// The least time between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Looking may take this part of the time: 1 %.
+/// Looking may keep a core busy for this part of the time: 1 %.
 const LOOKING: u32 = 100;
-/// Reading what changed may take this part of the time: 10 %.
+/// Reading what changed may do so for this part: 10 %.
 const READING: u32 = 10;
 
 impl Watcher {
@@ -54,7 +55,12 @@ impl Watcher {
     ) -> std::io::Result<Self> {
         let (orders, received) = mpsc::channel();
         let mut eye = Eye { clock, quiet: Quiet::default(), looks: HashMap::new() };
-        thread::Builder::new().name("watch".into()).spawn(move || eye.run(&received, &changes))?;
+        thread::Builder::new().name("watch".into()).spawn(move || {
+            let run = || eye.run(&received, &changes);
+            if catch_unwind(AssertUnwindSafe(run)).is_err() {
+                tracing::error!("the thread that watches the files panicked: reload what changes");
+            }
+        })?;
         Ok(Self { orders })
     }
 
@@ -79,7 +85,7 @@ impl Watcher {
     }
 
     fn order(&self, order: Order) {
-        // The end of the thread is told by the channel of changes.
+        // A thread that has panicked has said so.
         let _ = self.orders.send(order);
     }
 }
@@ -119,12 +125,15 @@ impl Eye {
                     next = None;
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    let (found, pause) = self.look_around();
-                    let now = self.clock.now().mono;
-                    next = Some(now + pause);
-                    if let Some(change) = self.quiet.observe(found, now)
-                        && changes.blocking_send(change).is_err()
-                    {
+                    let (start, busy) = (self.clock.now(), thread_time());
+                    let (found, reading) = self.look_around(start.wall);
+                    let change = self.quiet.observe(found, start.mono);
+                    let looking = thread_time().saturating_sub(busy).saturating_sub(reading);
+                    let end = self.clock.now().mono;
+                    // A disk that is slow gets as much time without looks as they take.
+                    let pause = PAUSE.max(end.saturating_since(start.mono));
+                    next = Some(end + pause.max(LOOKING * looking).max(READING * reading));
+                    if change.is_some_and(|change| changes.blocking_send(change).is_err()) {
                         return;
                     }
                 }
@@ -133,9 +142,8 @@ impl Eye {
         }
     }
 
-    /// What is found everywhere, and how long to look no more.
-    fn look_around(&mut self) -> (Still, Duration) {
-        let start = self.clock.now();
+    /// What is found everywhere, and how long it took to read what seemed to have changed.
+    fn look_around(&mut self, now: Wall) -> (Still, Duration) {
         let mut reading = Duration::ZERO;
         let mut found = Still::new();
         let mut looks = HashMap::with_capacity(self.looks.len());
@@ -159,13 +167,12 @@ impl Eye {
             if found.contains_key(&path) {
                 continue;
             }
-            let look = self.look(&path, start.wall, &mut reading);
+            let look = self.look(&path, now, &mut reading);
             found.insert(path.clone(), look.fingerprint);
             looks.insert(path, look);
         }
         self.looks = looks;
-        let looking = self.clock.now().mono.saturating_since(start.mono).saturating_sub(reading);
-        (found, PAUSE.max(LOOKING * looking).max(READING * reading))
+        (found, reading)
     }
 
     /// Looks at a file, and reads it if that takes it. The time of that is added to `reading`.
@@ -177,10 +184,10 @@ impl Eye {
         {
             return *last;
         }
-        let start = self.clock.now().mono;
+        let busy = thread_time();
         // The stamp is older than what is read: a change between the two is seen by the next look.
         let fingerprint = Fingerprint::of_file(path);
-        *reading += self.clock.now().mono.saturating_since(start);
+        *reading += thread_time().saturating_sub(busy);
         Look { stamp: stamp.filter(|stamp| stamp.is_settled(now)), fingerprint }
     }
 }

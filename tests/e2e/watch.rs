@@ -58,12 +58,12 @@ fn a_zone_and_its_policy_change_together() {
     let fleet = Fleet::new();
     let host = fleet.host(POLICY).watched();
     let mut daemon = host.start();
-    // With one of the two alone it would be at fault: a pool beside static addresses.
-    host.append("zones/app.example.zone", "web IN A 192.0.2.99\n");
+    // The zone file without the policy would have a pool beside static addresses.
+    host.append("zones/app.example.zone", "www IN A 192.0.2.99\n");
     host.edit("zones/app.example.toml", "www =", "api =");
     let both = "zones/app.example.toml changed, zones/app.example.zone changed";
     assert_taken(&mut daemon, both);
-    assert_eq!(daemon.ask("www.app.example A"), "NXDOMAIN");
+    assert_eq!(daemon.ask("www.app.example A"), "192.0.2.99");
     assert_eq!(daemon.ask("api.app.example A from 2.0.0.0/24"), PARIS);
 }
 
@@ -167,6 +167,22 @@ fn a_new_authority_is_trusted_and_the_old_one_no_more() {
     daemon.wait("sydney is back");
     fleet.sydney.kill();
     daemon.transition("sydney is out", "connection refused");
+}
+
+#[test]
+fn a_new_authority_is_trusted_by_a_zone_whose_files_have_errors() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let fleet = Fleet::https(&old.identity("www.app.example", Validity::Current));
+    let check = "type = \"https\"\nhost = \"www.app.example\"\nca = \"../authorities.pem\"";
+    let host = fleet.host(&POLICY.replace("type = \"http\"", check)).watched();
+    let pem = |authority: &Authority| fs::read_to_string(authority.file().path()).unwrap();
+    host.write("authorities.pem", &pem(&old));
+    let mut daemon = host.start();
+    host.write("zones/app.example.toml", "[check.web");
+    daemon.wait("zones/app.example.toml changed; what has errors stays as it was");
+    host.write("authorities.pem", &pem(&new));
+    daemon.wait("authorities.pem changed; what has errors stays as it was");
+    daemon.transition("sydney is out", "certificate is not issued by a trusted authority");
 }
 
 #[test]
@@ -315,7 +331,7 @@ fn a_file_that_is_written_all_the_time_holds_up_no_other() {
         (daemon.ask("text.other.example TXT") == "second").then_some(())
     });
     let told = daemon.wait("reloaded");
-    assert!(told.starts_with("zones/other.example.zone changed; "), "{told}");
+    assert!(told.contains("zones/other.example.zone changed"), "{told}");
 }
 
 /// Waits for a reload that took all of it, for this change.
