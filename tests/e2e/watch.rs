@@ -110,6 +110,31 @@ fn an_included_file_counts_as_its_zone_does() {
 }
 
 #[test]
+fn a_file_that_the_server_s_own_includes_changes() {
+    let host = Host::new();
+    host.edit("meridian.toml", "[server]\n", "include = [\"fleet.toml\"]\n[server]\n");
+    host.write("fleet.toml", "");
+    let host = host.watched();
+    let mut daemon = host.start();
+    assert!(echoes_subnet(&daemon));
+    host.write("fleet.toml", "server.ecs = false\n");
+    assert_taken(&mut daemon, "fleet.toml changed");
+    assert!(!echoes_subnet(&daemon));
+}
+
+#[test]
+fn an_included_file_that_is_missing_is_read_once_it_is_there() {
+    let host = Host::new().watched();
+    let mut daemon = host.start();
+    host.edit("meridian.toml", "[server]\n", "include = [\"fleet.toml\"]\n[server]\n");
+    daemon.wait("can't read fleet.toml: no such file or directory");
+    daemon.wait("meridian.toml changed; what has errors stays as it was; errors: 1");
+    host.write("fleet.toml", "server.ecs = false\n");
+    daemon.wait("fleet.toml is new; reloaded: ");
+    assert!(!echoes_subnet(&daemon));
+}
+
+#[test]
 fn the_server_s_settings_change() {
     let host = Host::new().watched();
     let mut daemon = host.start();
@@ -148,6 +173,42 @@ fn a_database_is_read_again() {
     assert_taken(&mut daemon, "city.mmdb changed");
     let status = control(&host, "GET /v1/status").json();
     assert!(status["databases"][0]["kind"].as_str().unwrap().contains("City"), "{status}");
+}
+
+#[test]
+fn a_database_that_appears_where_it_is_looked_for_first_is_read() {
+    let host = Host::new();
+    host.edit("meridian.toml", "[\"city.mmdb\"]", "[\"city\"]");
+    let host = host.watched();
+    let mut daemon = host.start();
+    let name = || control(&host, "GET /v1/status").json()["databases"][0]["name"].clone();
+    assert_eq!(name(), "city.mmdb");
+    host.database("city", "city.mmdb");
+    assert_taken(&mut daemon, "city is new");
+    assert_eq!(name(), "city");
+    host.remove("city");
+    daemon.wait("city is gone; ");
+    // What is there instead is looked at from now on.
+    eventually("the other file", || (name() == "city.mmdb").then_some(()));
+}
+
+#[test]
+fn an_update_of_a_database_that_moves_many_clients_stands_until_it_is_put_back() {
+    let fleet = Fleet::new();
+    let host = fleet.host(POLICY).watched();
+    let mut daemon = host.start();
+    host.database("city.mmdb", "globe.mmdb");
+    daemon.wait("error[geoip/held-database]: the update of city.mmdb waits to be asked for");
+    daemon.wait("city.mmdb changed; what has errors stays as it was; errors: 1");
+    let errors = || control(&host, "GET /v1/status").json()["load"]["errors"].clone();
+    let stands = errors();
+    host.edit("zones/other.example.zone", "first", "second");
+    daemon.wait("zones/other.example.zone changed; what has errors stays as it was; errors: 1");
+    assert_eq!(errors(), stands);
+    assert_eq!(daemon.ask("www.app.example A from 2400:1::/48"), SYDNEY);
+    host.database("city.mmdb", "city.mmdb");
+    assert_taken(&mut daemon, "city.mmdb changed");
+    assert_eq!(errors(), serde_json::json!([]));
 }
 
 #[test]
