@@ -157,10 +157,14 @@ impl Quiet {
 
     /// Whether the path is still, and all that one of its groups was read with.
     fn is_ready(&self, path: &Path, now: Monotonic) -> bool {
+        // Asked before groups are searched, of which there are as many as zones.
+        if !self.is_still(path, now) {
+            return false;
+        }
         let mut groups = self.groups.iter().filter(|group| group.iter().any(|of| of == path));
         let is_still = |group: &Vec<PathBuf>| group.iter().all(|of| self.is_still(of, now));
         match groups.next() {
-            None => self.is_still(path, now),
+            None => true,
             Some(group) => is_still(group) || groups.any(is_still),
         }
     }
@@ -414,6 +418,16 @@ mod tests {
             assert_eq!(disk.look(), None);
         }
         assert_eq!(disk.looks(8), ["zones/a.toml changed, zones/a.zone changed"]);
+    }
+
+    #[test]
+    fn what_changes_between_the_first_load_and_the_first_look_is_told() {
+        let mut disk = Disk::new();
+        let reading = disk.reading(None);
+        disk.quiet = Quiet::default();
+        disk.load(reading);
+        disk.write("zones/a.zone", "second");
+        assert_eq!(disk.looks(4), ["zones/a.zone changed"]);
     }
 
     #[test]
