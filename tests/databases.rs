@@ -88,7 +88,7 @@ impl Files {
     /// What all files that were looked at are now, and those that would be.
     fn seen(&self, previous: &Loaded) -> Arc<Still> {
         let next = self.load(None, Occasion::Asked).map_or_else(|report| report, |it| it.report);
-        let paths = previous.report.reading.paths.iter().chain(&next.reading.paths);
+        let paths = previous.report.survey.paths.iter().chain(&next.survey.paths);
         let seen = paths.map(|(path, looked)| match looked.kind {
             PathKind::File => (path.clone(), Fingerprint::of_file(path)),
             PathKind::Directory => (path.clone(), Fingerprint::of_names(&list(path).unwrap())),
@@ -290,7 +290,7 @@ fn a_database_that_changes_again_while_it_is_read_is_not_taken() {
     let after = files.load(Some(&before), Occasion::Watched(seen)).unwrap();
     assert!(after.report.diagnostics.iter().any(|fault| fault.code == "watch/changing"));
     assert!(Arc::ptr_eq(&snapshot(&after).places, &snapshot(&before).places));
-    let watched = &after.report.reading.paths[&files.path("city.mmdb")];
+    let watched = &after.report.survey.paths[&files.path("city.mmdb")];
     assert_eq!(watched.taken, None);
 }
 
@@ -299,8 +299,8 @@ fn every_place_where_a_database_may_appear_is_watched() {
     let files = Files::new("globe");
     let elsewhere = files.elsewhere.path().join("city.mmdb");
     fs::rename(files.path("city.mmdb"), &elsewhere).unwrap();
-    let reading = files.start().report.reading;
-    let taken = |path: &Path| reading.paths[path].taken;
+    let survey = files.start().report.survey;
+    let taken = |path: &Path| survey.paths[path].taken;
     assert_eq!(taken(&files.path("city")), Some(Fingerprint::NOTHING));
     assert_eq!(taken(&files.path("city.mmdb")), Some(Fingerprint::NOTHING));
     assert_eq!(taken(&elsewhere), Some(Fingerprint::of_file(&elsewhere)));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::content::Contents;
 use super::load::{Hold, LoadedZone};
-use super::reading::Stillness;
+use super::survey::Stillness;
 use super::topology::origin_text;
 use super::{Code, Config, ConfiguredZone};
 use crate::diag::Diagnostic;
@@ -34,9 +34,9 @@ pub(super) fn hold_back(
         let there = all.get(&served.origin).map(|zone| &zone.paths[..]).unwrap_or_default();
         for path in served.paths.iter().filter(|path| !there.contains(path)) {
             // What it holds is of no interest, only whether it is gone for good.
-            contents.reading.look(path);
+            contents.survey.look(path);
         }
-        let stillness = contents.reading.end_group();
+        let stillness = contents.survey.end_group();
         let zone = all.entry(served.origin.clone()).or_insert_with(|| LoadedZone {
             origin: served.origin.clone(),
             content: None,
@@ -342,7 +342,7 @@ mod tests {
     /// The names of the files of each group that a load looked at, without that of all zones.
     fn groups(load: &crate::config::Load) -> Vec<Vec<String>> {
         let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
-        let groups = load.reading.groups.iter();
+        let groups = load.survey.groups.iter();
         let groups = groups.map(|group| group.iter().map(name).collect::<Vec<_>>());
         groups.filter(|group| *group != ["zones"]).collect()
     }

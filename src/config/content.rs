@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::files::read_file;
 use super::fingerprint::{Fingerprint, PathKind};
-use super::reading::Reading;
+use super::survey::Survey;
 use crate::diag::{Diagnostic, Sources};
 use crate::span::{FileId, Span};
 
@@ -20,7 +20,7 @@ use crate::span::{FileId, Span};
 pub(super) struct Contents {
     pub(super) sources: Sources,
     /// What was looked at.
-    pub(super) reading: Reading,
+    pub(super) survey: Survey,
     known: KnownContents,
     read: HashMap<PathBuf, Content>,
 }
@@ -42,9 +42,9 @@ pub(super) struct Content {
 
 impl Contents {
     /// No files yet, after a load that knew the files of `known`. What is looked at gets noted in
-    /// `reading`.
-    pub(super) fn after(known: KnownContents, reading: Reading) -> Self {
-        Self { sources: Sources::from(known.next), reading, known, read: HashMap::new() }
+    /// `survey`.
+    pub(super) fn after(known: KnownContents, survey: Survey) -> Self {
+        Self { sources: Sources::from(known.next), survey, known, read: HashMap::new() }
     }
 
     /// The file at `path`, as one of the group; it is read at most once if it can be.
@@ -54,7 +54,7 @@ impl Contents {
             Ok(content) => content.fingerprint,
             Err(error) => Fingerprint::of_error(error),
         };
-        self.reading.note(path, PathKind::File, fingerprint);
+        self.survey.note(path, PathKind::File, fingerprint);
         content
     }
 
@@ -87,8 +87,8 @@ impl Contents {
         self,
         diagnostics: &[Diagnostic],
         later: impl Iterator<Item = Span>,
-    ) -> (Sources, KnownContents, Reading) {
-        let Self { mut sources, reading, known: _, read } = self;
+    ) -> (Sources, KnownContents, Survey) {
+        let Self { mut sources, survey, known: _, read } = self;
         let spans = diagnostics.iter().flat_map(|fault| {
             fault.span.into_iter().chain(fault.related.iter().map(|(span, _)| *span))
         });
@@ -98,7 +98,7 @@ impl Contents {
         let files = files.map(|(path, Content { id, fingerprint, .. })| (path, (id, fingerprint)));
         let files = files.collect();
         let next = sources.next();
-        (sources, KnownContents { next, files }, reading)
+        (sources, KnownContents { next, files }, survey)
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
         let mut known = KnownContents::default();
         let mut load = |text: &&str| {
             fs::write(&path, text).unwrap();
-            let mut contents = Contents::after(known.clone(), Reading::default());
+            let mut contents = Contents::after(known.clone(), Survey::default());
             let id = contents.read(&path).unwrap().id;
             known = contents.finish(&[], [].into_iter()).1;
             id.0

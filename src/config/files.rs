@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 
 use super::Code;
-use super::reading::Reading;
 use super::suggestion::nearest;
+use super::survey::Survey;
 use super::topology::origin_text;
 use crate::diag::Diagnostic;
 use crate::wire::Name;
@@ -36,8 +36,8 @@ pub(super) struct ZoneFiles {
 }
 
 /// Looks through `directory`, whose own directories count for nothing.
-pub(super) fn find(directory: &Path, reading: &mut Reading) -> io::Result<Found> {
-    let mut paths = reading.list(directory)?;
+pub(super) fn find(directory: &Path, survey: &mut Survey) -> io::Result<Found> {
+    let mut paths = survey.list(directory)?;
     paths.sort();
     let mut found = Found::default();
     for path in paths {
@@ -179,7 +179,7 @@ mod tests {
         for name in names {
             fs::write(directory.path().join(name), "").unwrap();
         }
-        let found = find(directory.path(), &mut Reading::default()).unwrap();
+        let found = find(directory.path(), &mut Survey::default()).unwrap();
         found.zones.keys().map(Name::to_string).collect()
     }
 

@@ -13,10 +13,10 @@ use super::files::{self, Found, ZoneFiles};
 use super::include::{Texts, read_included};
 use super::policy::{BoundName, PolicyFile, authorities, check_azs};
 use super::reader::Faults;
-use super::reading::{Reading, Still, Stillness};
 use super::readings::{Readings, ZoneReading};
 use super::server::{ServerFile, server, server_of};
 use super::shared::Scope;
+use super::survey::{Still, Stillness, Survey};
 use super::{Code, Config, DatabaseFile, Environment};
 use crate::diag::{Diagnostic, Sources};
 use crate::span::FileId;
@@ -33,7 +33,7 @@ pub struct Load {
     /// their faults in the same run.
     pub databases: Vec<DatabaseFile>,
     /// What was looked at.
-    pub reading: Reading,
+    pub survey: Survey,
     /// Whether what everything depends on was being changed, so that there is nothing to say.
     pub is_void: bool,
     /// `None` if `meridian.toml` is at fault.
@@ -113,7 +113,7 @@ fn load_after(
     let memory = last.map_or(&nothing, Config::memory);
     let held_to = last.filter(|_| still.is_some());
     let mut loader = Loader {
-        contents: Contents::after(memory.contents.clone(), Reading::of(still)),
+        contents: Contents::after(memory.contents.clone(), Survey::of(still)),
         last: &memory.readings,
         readings: Readings::default(),
         authorities: Authorities::default(),
@@ -121,13 +121,13 @@ fn load_after(
         server_is_at_fault: false,
     };
     let server = loader.server(path, environment);
-    let is_changing = loader.contents.reading.end_group() == Stillness::Changing;
+    let is_changing = loader.contents.survey.end_group() == Stillness::Changing;
     let found = server.as_ref().map(|server| loader.find_zones(server)).unwrap_or_default();
-    loader.contents.reading.end_group();
+    loader.contents.survey.end_group();
     let directory = server.as_ref().map(|server| &server.settings.zones);
-    if is_changing || directory.is_some_and(|path| loader.contents.reading.is_caught_changing(path))
+    if is_changing || directory.is_some_and(|path| loader.contents.survey.is_caught_changing(path))
     {
-        return Load::void(loader.contents.reading);
+        return Load::void(loader.contents.survey);
     }
     // Of a file that is not understood nobody knows what it has for the zones.
     let whole = server.as_ref().filter(|server| server.is_whole);
@@ -135,7 +135,7 @@ fn load_after(
         let faults = loader.diagnostics.len();
         let content = loader.zone(&origin, &files, whole);
         let paths = [files.zones, files.policies].concat();
-        match loader.contents.reading.end_group() {
+        match loader.contents.survey.end_group() {
             Stillness::Still => LoadedZone { origin, content, hold: None, paths },
             Stillness::Changing => {
                 loader.diagnostics.truncate(faults);
@@ -160,10 +160,10 @@ fn load_after(
     let of_sources = &contents.sources;
     diagnostics
         .sort_by_key(|fault| fault.span.map(|span| (of_sources.position(span.file), span.start)));
-    let (sources, contents, reading) =
+    let (sources, contents, survey) =
         contents.finish(&diagnostics, databases.iter().filter_map(DatabaseFile::span));
     let memory = Arc::new(Memory { contents, readings });
-    Load { sources, diagnostics, databases, reading, is_void: false, server, zones, memory }
+    Load { sources, diagnostics, databases, survey, is_void: false, server, zones, memory }
 }
 
 /// Where commands reach a server.
@@ -187,12 +187,12 @@ pub fn control_socket(path: &Path, environment: &Environment) -> io::Result<Cont
 
 impl Load {
     /// Of files that were being changed, so that nothing can be said of them.
-    fn void(reading: Reading) -> Self {
+    fn void(survey: Survey) -> Self {
         Self {
             sources: Sources::new(),
             diagnostics: vec![],
             databases: vec![],
-            reading,
+            survey,
             is_void: true,
             server: None,
             zones: vec![],
@@ -257,7 +257,7 @@ impl Loader<'_> {
 
     fn find_zones(&mut self, server: &ServerFile) -> Found {
         let directory = &server.settings.zones;
-        match files::find(directory, &mut self.contents.reading) {
+        match files::find(directory, &mut self.contents.survey) {
             Ok(mut found) => {
                 self.diagnostics.append(&mut found.faults);
                 found

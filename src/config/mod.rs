@@ -3,8 +3,9 @@
 //! Three steps, so that a zone at fault hurts no other. `server` and `policy` read one file each
 //! and know nothing of the others; `include` makes one file of several, `readings` keeps what was
 //! read for as long as its text is the same. [`load()`] finds the files, reads them all, and checks
-//! each zone with its policy against `meridian.toml`. [`Load::build`] combines what is whole into
-//! a [`Config`]; in place of a zone at fault it puts what the last `Config` has of it, whose policy
+//! each zone with its policy against `meridian.toml`; [`Survey`] notes what it looked at, and
+//! `accident` has wait what nobody may have meant. [`Load::build`] combines what is whole into a
+//! [`Config`]; in place of a zone at fault it puts what the last `Config` has of it, whose policy
 //! names azs, pools and checks by name and so fits any `meridian.toml`. No core module may know
 //! this one.
 
@@ -26,12 +27,12 @@ mod load;
 mod policy;
 mod pool;
 mod reader;
-mod reading;
 mod readings;
 mod server;
 mod settings;
 mod shared;
 pub(crate) mod suggestion;
+mod survey;
 mod topology;
 mod weights;
 
@@ -43,8 +44,8 @@ pub use database_file::{DATABASE_DIRECTORIES, DatabaseFile};
 pub use files::{is_of_a_zone, list, open};
 pub use fingerprint::{Fingerprint, PathKind};
 pub use load::{ControlSocket, Hold, Load, control_socket, load, reload, reload_still};
-pub use reading::{Looked, Reading, Still, Stillness};
 pub use settings::{LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
+pub use survey::{Looked, Still, Stillness, Survey};
 
 /// What the host has prepared; it is looked up by the caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{self, Code, DatabaseFile, Fingerprint, PathKind, Reading, Stillness};
+use crate::config::{self, Code, DatabaseFile, Fingerprint, PathKind, Stillness, Survey};
 use crate::diag::Diagnostic;
 use crate::geo::{Database, DatabaseInfo, Places};
 use crate::route::Topology;
@@ -77,15 +77,15 @@ impl Databases {
         now: Wall,
         report: &mut Report,
     ) -> Option<Self> {
-        let Report { diagnostics: faults, reading, .. } = report;
+        let Report { diagnostics: faults, survey, .. } = report;
         let known = last.and_then(|last| last.look(entries).map(|files| (last, files)));
-        let is_expected = |file: &Version| reading.expects(&file.path, file.content);
+        let is_expected = |file: &Version| survey.expects(&file.path, file.content);
         if let Some((last, files)) = known.filter(|(_, files)| files.iter().all(is_expected)) {
             for (entry, file) in entries.iter().zip(&files) {
-                note(entry, &file.path, file.content, reading);
+                note(entry, &file.path, file.content, survey);
             }
             if let Some(same) = last.unchanged(entries, files, occasion, faults) {
-                reading.end_group();
+                survey.end_group();
                 return Some(same);
             }
         }
@@ -262,12 +262,12 @@ fn read_all(
     now: Wall,
     report: &mut Report,
 ) -> Option<Vec<(Version, Vec<u8>)>> {
-    let Report { diagnostics: faults, reading, .. } = report;
+    let Report { diagnostics: faults, survey, .. } = report;
     let told = faults.len();
-    let read = entries.iter().map(|entry| read(entry, now, reading, faults));
+    let read = entries.iter().map(|entry| read(entry, now, survey, faults));
     // Of each its fault is told.
     let read: Vec<_> = read.collect();
-    if reading.end_group() == Stillness::Changing {
+    if survey.end_group() == Stillness::Changing {
         faults.truncate(told);
         let fault = Code::Changing.fault("a database is being changed; those in use stay");
         faults.push(fault.remedy("they are read again once they are still"));
@@ -280,7 +280,7 @@ fn read_all(
 fn read(
     entry: &DatabaseFile,
     now: Wall,
-    reading: &mut Reading,
+    survey: &mut Survey,
     faults: &mut Vec<Diagnostic>,
 ) -> Option<(Version, Vec<u8>)> {
     let path = entry.path();
@@ -296,18 +296,18 @@ fn read(
         Ok((_, bytes)) => Fingerprint::of_bytes(bytes),
         Err(error) => Fingerprint::of_error(error),
     };
-    note(entry, path, content, reading);
+    note(entry, path, content, survey);
     let (stamp, bytes) = read.map_err(|error| faults.push(unreadable(entry, path, &error))).ok()?;
     let stamp = stamp.is_settled(now).then_some(stamp);
     Some((Version { path: path.into(), stamp, content }, bytes))
 }
 
 /// Notes what was found at one of the entry's candidates, and those before it where nothing is.
-fn note(entry: &DatabaseFile, path: &Path, content: Fingerprint, reading: &mut Reading) {
+fn note(entry: &DatabaseFile, path: &Path, content: Fingerprint, survey: &mut Survey) {
     for candidate in entry.candidates() {
         let is_found = candidate == path;
         let found = if is_found { content } else { Fingerprint::NOTHING };
-        reading.note(candidate, PathKind::File, found);
+        survey.note(candidate, PathKind::File, found);
         if is_found && content != Fingerprint::NOTHING {
             break;
         }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answering, Generation, Snapshot, Zones};
 use crate::clock::Clock;
-use crate::config::{self, Code, Config, Environment, Hold, Reading, Settings, Still};
+use crate::config::{self, Code, Config, Environment, Hold, Settings, Still, Survey};
 use crate::diag::{self, Diagnostic, Record, Sources, Style};
 use crate::geo::{Places, View};
 use crate::id::IdVec;
@@ -56,7 +56,7 @@ pub struct Report {
     /// What is worth a line in the log, though no fault.
     pub notes: Vec<String>,
     /// What was looked at.
-    pub reading: Box<Reading>,
+    pub survey: Box<Survey>,
     /// Whether what everything depends on was being changed, so that there is nothing to say.
     pub is_void: bool,
 }
@@ -102,9 +102,9 @@ pub fn load(
         }
     };
     let (config, more) = files.build(previous.map(|previous| &previous.config));
-    let config::Load { sources, diagnostics, databases: entries, reading, is_void, .. } = files;
-    let (sources, reading, notes) = (Box::new(sources), Box::new(reading), vec![]);
-    let mut report = Report { sources, diagnostics, notes, reading, is_void };
+    let config::Load { sources, diagnostics, databases: entries, survey, is_void, .. } = files;
+    let (sources, survey, notes) = (Box::new(sources), Box::new(survey), vec![]);
+    let mut report = Report { sources, diagnostics, notes, survey, is_void };
     if is_void {
         return Err(report);
     }
@@ -126,11 +126,11 @@ pub fn load(
     let last = previous.map_or(&unprobed, |previous| &previous.probes);
     let probes = Probes::compile(&config.topology.monitors, last);
     // Those of zones at fault too, which go on being probed as they were.
-    let authorities = probes.authorities().filter(|path| !report.reading.has(path));
+    let authorities = probes.authorities().filter(|path| !report.survey.has(path));
     for path in authorities.collect::<Vec<_>>() {
-        report.reading.look(path);
+        report.survey.look(path);
     }
-    report.reading.end_group();
+    report.survey.end_group();
     report.diagnostics.extend(probe_faults(&config, &probes));
     // At a start an endpoint that can't be probed is better than none; later, what is served stays.
     if previous.is_some() && !probes.faults().is_empty() {

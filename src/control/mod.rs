@@ -4,7 +4,7 @@
 //! Probes come from [`crate::probe`], decisions from [`crate::route::Director`], files from
 //! [`load`] on a thread of its own. What fails to load leaves the current generation serving and is
 //! told in the log, in `status` and to whoever asked. Overrides take their way through [`orders`].
-//! That files changed is told by [`watch`], which in turn is told what each load has looked at.
+//! That files changed is told by `watch`, which in turn is told what each load has looked at.
 //! This task never waits for a disk.
 
 mod databases;
@@ -31,7 +31,7 @@ use tokio::time::sleep_until;
 
 use crate::answer::{Generation, Snapshot};
 use crate::clock::Clock;
-use crate::config::{Environment, Reading};
+use crate::config::{Environment, Survey};
 use crate::diag::{Record, Style};
 use crate::probe::{Driver, Observed, Prober};
 use crate::route::{Director, Effects, Eligibility, Event, Overrides, Saved, Transition};
@@ -194,7 +194,7 @@ impl Control {
             reloads: Reloads::default(),
             transports: None,
         };
-        control.watch(*report.reading);
+        control.watch(*report.survey);
         control.driver.replace(effects.epoch, control.loaded.probes.clone());
         // The first generation has the routes already.
         control.carry_out(Effects { routes: None, ..effects }, now);
@@ -421,11 +421,11 @@ impl Control {
         let report = read.map(|result| match result {
             Ok(loaded) => {
                 let mut report = self.take(loaded, now);
-                self.watch(*mem::take(&mut report.reading));
+                self.watch(*mem::take(&mut report.survey));
                 report
             }
             Err(mut report) => {
-                self.watcher.refused(*mem::take(&mut report.reading));
+                self.watcher.refused(*mem::take(&mut report.survey));
                 report
             }
         });
@@ -466,9 +466,9 @@ impl Control {
     }
 
     /// Has the files watched that a load has looked at, if the settings want it.
-    fn watch(&self, reading: Reading) {
+    fn watch(&self, survey: Survey) {
         if self.loaded.settings().watch {
-            self.watcher.loaded(reading);
+            self.watcher.loaded(survey);
         } else {
             self.watcher.rest();
         }

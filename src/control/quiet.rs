@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Fingerprint, Looked, PathKind, Reading, Still};
+use crate::config::{Fingerprint, Looked, PathKind, Still, Survey};
 use crate::time::Monotonic;
 
 /// What was taken, and what has been seen since.
@@ -74,9 +74,9 @@ impl Quiet {
     }
 
     /// A load is over that looked at all this and took what is not at fault.
-    pub(super) fn loaded(&mut self, reading: Reading) {
-        self.note(&reading);
-        let Reading { paths, groups, .. } = reading;
+    pub(super) fn loaded(&mut self, survey: Survey) {
+        self.note(&survey);
+        let Survey { paths, groups, .. } = survey;
         self.read.retain(|path, _| paths.contains_key(path));
         (self.taken, self.groups) = (paths, groups);
         (self.ready_since, self.is_loading) = (None, false);
@@ -84,10 +84,10 @@ impl Quiet {
 
     /// A load is over that was refused. It may not have looked at everything; what serves goes on to
     /// depend on the rest.
-    pub(super) fn refused(&mut self, reading: Reading) {
-        self.note(&reading);
+    pub(super) fn refused(&mut self, survey: Survey) {
+        self.note(&survey);
         self.is_loading = false;
-        let Reading { paths, groups, .. } = reading;
+        let Survey { paths, groups, .. } = survey;
         self.taken.extend(paths);
         self.groups.retain(|group| !groups.contains(group));
         self.groups.extend(groups);
@@ -126,8 +126,8 @@ impl Quiet {
         Some(Change { still: Arc::new(still), summary: self.summary(now) })
     }
 
-    fn note(&mut self, reading: &Reading) {
-        let taken = reading.paths.iter();
+    fn note(&mut self, survey: &Survey) {
+        let taken = survey.paths.iter();
         let taken = taken.filter_map(|(path, looked)| Some((path.clone(), looked.taken?)));
         self.read.extend(taken);
     }
@@ -249,8 +249,8 @@ mod tests {
             let files = FILES.map(|path| (path, "first".to_owned())).into();
             let (quiet, served) = (Quiet::default(), Still::new());
             let mut disk = Self { quiet, files, served, now: Monotonic::START };
-            let reading = disk.reading(None);
-            disk.load(reading);
+            let survey = disk.survey(None);
+            disk.load(survey);
             assert_eq!(disk.looks(4), [""; 0]);
             disk
         }
@@ -266,16 +266,16 @@ mod tests {
         /// Looks once; loads if that is asked for. Returns what is said to have changed.
         fn look(&mut self) -> Option<String> {
             let change = self.ask()?;
-            let reading = self.reading(Some(&change.still));
-            self.load(reading);
+            let survey = self.survey(Some(&change.still));
+            self.load(survey);
             Some(change.summary.to_string())
         }
 
-        fn load(&mut self, reading: Reading) {
-            let taken = reading.paths.iter();
+        fn load(&mut self, survey: Survey) {
+            let taken = survey.paths.iter();
             let taken = taken.filter_map(|(path, looked)| Some((path.clone(), looked.taken?)));
             self.served.extend(taken);
-            self.quiet.loaded(reading);
+            self.quiet.loaded(survey);
         }
 
         fn looks(&mut self, count: u32) -> Vec<String> {
@@ -301,8 +301,8 @@ mod tests {
         }
 
         /// What a load makes of the files: it takes those of a zone if they are all `still`.
-        fn reading(&self, still: Option<&Still>) -> Reading {
-            let mut reading = Reading::default();
+        fn survey(&self, still: Option<&Still>) -> Survey {
+            let mut survey = Survey::default();
             for group in [&["meridian.toml"][..], &[ZONES], &FILES[1..3], &["zones/b.zone"]] {
                 let group: Vec<_> = group.iter().map(PathBuf::from).collect();
                 let is_still = |path: &PathBuf| {
@@ -313,11 +313,11 @@ mod tests {
                     let is_directory = path == Path::new(ZONES);
                     let kind = if is_directory { PathKind::Directory } else { PathKind::File };
                     let taken = taken.then(|| self.found(path));
-                    reading.paths.insert(path.clone(), Looked { kind, taken });
+                    survey.paths.insert(path.clone(), Looked { kind, taken });
                 }
-                reading.groups.push(group);
+                survey.groups.push(group);
             }
-            reading
+            survey
         }
     }
 
@@ -423,9 +423,9 @@ mod tests {
     #[test]
     fn what_changes_between_the_first_load_and_the_first_look_is_told() {
         let mut disk = Disk::new();
-        let reading = disk.reading(None);
+        let survey = disk.survey(None);
         disk.quiet = Quiet::default();
-        disk.load(reading);
+        disk.load(survey);
         disk.write("zones/a.zone", "second");
         assert_eq!(disk.looks(4), ["zones/a.zone changed"]);
     }
@@ -438,9 +438,9 @@ mod tests {
         disk.write("zones/b.zone", "second");
         assert!((0..8).all(|_| disk.ask().is_none()));
         disk.files.insert("zones/b.zone", "first".into());
-        let reading = disk.reading(Some(&change.still));
+        let survey = disk.survey(Some(&change.still));
         disk.write("zones/b.zone", "second");
-        disk.quiet.loaded(reading);
+        disk.quiet.loaded(survey);
         assert_eq!(disk.looks(8), ["zones/b.zone changed"]);
     }
 
@@ -451,9 +451,9 @@ mod tests {
         let change = (0..3).find_map(|_| disk.ask()).unwrap();
         // While the load reads it.
         disk.write("zones/a.zone", "third");
-        let reading = disk.reading(Some(&change.still));
-        assert_eq!(reading.paths[Path::new("zones/a.toml")].taken, None);
-        disk.quiet.loaded(reading);
+        let survey = disk.survey(Some(&change.still));
+        assert_eq!(survey.paths[Path::new("zones/a.toml")].taken, None);
+        disk.quiet.loaded(survey);
         assert_eq!(disk.looks(2), [""; 0]);
         assert_eq!(disk.looks(8), ["zones/a.zone changed"]);
     }
@@ -463,10 +463,10 @@ mod tests {
         let mut disk = Disk::new();
         disk.write("meridian.toml", "at fault");
         let change = (0..3).find_map(|_| disk.ask()).unwrap();
-        let mut reading = disk.reading(Some(&change.still));
+        let mut survey = disk.survey(Some(&change.still));
         // Nothing else was looked at.
-        reading.paths.retain(|path, _| path == Path::new("meridian.toml"));
-        disk.quiet.refused(reading);
+        survey.paths.retain(|path, _| path == Path::new("meridian.toml"));
+        disk.quiet.refused(survey);
         assert_eq!(disk.looks(30), [""; 0]);
         disk.write("zones/b.zone", "second");
         assert_eq!(disk.looks(8), ["zones/b.zone changed"]);
@@ -499,8 +499,8 @@ mod tests {
                     disk.write(path, &text.to_string());
                 }
                 if let Some(change) = change {
-                    let reading = disk.reading(Some(&change.still));
-                    disk.load(reading);
+                    let survey = disk.survey(Some(&change.still));
+                    disk.load(survey);
                 }
                 disk.looks(looks);
             }

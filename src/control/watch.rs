@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock::{Clock, thread_time};
-use crate::config::{self, Fingerprint, PathKind, Reading, Still};
+use crate::config::{self, Fingerprint, PathKind, Still, Survey};
 use crate::time::{Monotonic, Wall};
 
 use super::quiet::{Change, Quiet};
@@ -31,9 +31,9 @@ pub(super) struct Watcher {
 #[derive(Debug)]
 enum Order {
     /// Look for what differs from what a load has taken.
-    Loaded(Reading),
+    Loaded(Survey),
     /// The same; other files are what they were.
-    Refused(Reading),
+    Refused(Survey),
     /// Look for what differs from what is seen now.
     Failed,
     /// Look no more.
@@ -44,7 +44,7 @@ enum Order {
 const PAUSE: Duration = Duration::from_millis(250);
 /// Looking may keep a core busy for this part of the time: 1 %.
 const LOOKING: u32 = 100;
-/// Reading what changed may do so for this part: 10 %.
+/// Survey what changed may do so for this part: 10 %.
 const READING: u32 = 10;
 
 impl Watcher {
@@ -65,13 +65,13 @@ impl Watcher {
     }
 
     /// Has everything watched that a load has looked at, which was put to use.
-    pub(super) fn loaded(&self, reading: Reading) {
-        self.order(Order::Loaded(reading));
+    pub(super) fn loaded(&self, survey: Survey) {
+        self.order(Order::Loaded(survey));
     }
 
     /// Has watched, beside what was before, what a load has looked at that was refused.
-    pub(super) fn refused(&self, reading: Reading) {
-        self.order(Order::Refused(reading));
+    pub(super) fn refused(&self, survey: Survey) {
+        self.order(Order::Refused(survey));
     }
 
     /// A load came to nothing by no fault of the files: what they are now is waited for to change.
@@ -114,11 +114,11 @@ impl Eye {
                 Some(at) => orders.recv_timeout(at.saturating_since(self.clock.now().mono)),
             };
             match order {
-                Ok(Order::Loaded(reading)) => {
-                    self.quiet.loaded(reading);
+                Ok(Order::Loaded(survey)) => {
+                    self.quiet.loaded(survey);
                     next.get_or_insert(self.clock.now().mono + PAUSE);
                 }
-                Ok(Order::Refused(reading)) => self.quiet.refused(reading),
+                Ok(Order::Refused(survey)) => self.quiet.refused(survey),
                 Ok(Order::Failed) => self.quiet.failed(),
                 Ok(Order::Rest) => {
                     (self.quiet, self.looks) = (Quiet::default(), HashMap::new());

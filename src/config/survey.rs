@@ -19,7 +19,7 @@ pub type Still = HashMap<PathBuf, Fingerprint>;
 
 /// What a load has looked at.
 #[derive(Clone, Debug, Default)]
-pub struct Reading {
+pub struct Survey {
     /// By path. What could not be read is here too.
     pub paths: HashMap<PathBuf, Looked>,
     /// The files that belong together.
@@ -55,8 +55,8 @@ pub enum Stillness {
     Changing,
 }
 
-impl Reading {
-    /// A reading of files that must be as they were seen to be `still`; `None` for whatever they are.
+impl Survey {
+    /// A survey of files that must be as they were seen to be `still`; `None` for whatever they are.
     pub fn of(still: Option<Arc<Still>>) -> Self {
         Self { still, ..Self::default() }
     }
@@ -150,51 +150,51 @@ mod tests {
     #[test]
     fn whatever_is_read_counts_where_nothing_had_to_be_still() {
         let (_files, [one, _]) = files();
-        let mut reading = Reading::of(None);
-        reading.look(&one);
-        assert_eq!(reading.end_group(), Stillness::Still);
-        assert_eq!(reading.paths[&one].taken, Some(Fingerprint::of_bytes(b"text")));
+        let mut survey = Survey::of(None);
+        survey.look(&one);
+        assert_eq!(survey.end_group(), Stillness::Still);
+        assert_eq!(survey.paths[&one].taken, Some(Fingerprint::of_bytes(b"text")));
     }
 
     #[test]
     fn of_a_group_with_a_changing_file_nothing_is_taken() {
         let (_files, [one, two]) = files();
-        let mut reading = Reading::of(still(&[one.clone(), two.clone()]));
+        let mut survey = Survey::of(still(&[one.clone(), two.clone()]));
         fs::write(&two, "changed").unwrap();
-        reading.look(&one);
-        reading.look(&two);
-        assert_eq!(reading.end_group(), Stillness::Changing);
-        assert!(reading.paths.values().all(|looked| looked.taken.is_none()));
+        survey.look(&one);
+        survey.look(&two);
+        assert_eq!(survey.end_group(), Stillness::Changing);
+        assert!(survey.paths.values().all(|looked| looked.taken.is_none()));
     }
 
     #[test]
     fn a_file_that_nobody_has_seen_before_is_not_known_to_be_still() {
         let (_files, [one, two]) = files();
-        let mut reading = Reading::of(still(&[one]));
-        reading.look(&two);
-        assert_eq!(reading.end_group(), Stillness::Changing);
+        let mut survey = Survey::of(still(&[one]));
+        survey.look(&two);
+        assert_eq!(survey.end_group(), Stillness::Changing);
     }
 
     #[test]
     fn a_file_that_is_gone_can_be_still() {
         let (_files, [one, _]) = files();
         fs::remove_file(&one).unwrap();
-        let mut reading = Reading::of(still(std::slice::from_ref(&one)));
-        reading.look(&one);
-        assert_eq!(reading.end_group(), Stillness::Still);
+        let mut survey = Survey::of(still(std::slice::from_ref(&one)));
+        survey.look(&one);
+        assert_eq!(survey.end_group(), Stillness::Still);
     }
 
     #[test]
     fn a_group_is_not_held_up_by_what_another_one_shares_with_it() {
         let (_files, [one, two]) = files();
-        let mut reading = Reading::of(still(&[one.clone(), two.clone()]));
+        let mut survey = Survey::of(still(&[one.clone(), two.clone()]));
         fs::write(&two, "changed").unwrap();
-        reading.look(&one);
-        reading.look(&two);
-        assert_eq!(reading.end_group(), Stillness::Changing);
-        reading.look(&one);
-        assert_eq!(reading.end_group(), Stillness::Still);
+        survey.look(&one);
+        survey.look(&two);
+        assert_eq!(survey.end_group(), Stillness::Changing);
+        survey.look(&one);
+        assert_eq!(survey.end_group(), Stillness::Still);
         // Yet it is to be looked at again: the first group did not take it.
-        assert_eq!(reading.paths[&one].taken, None);
+        assert_eq!(survey.paths[&one].taken, None);
     }
 }
