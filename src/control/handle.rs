@@ -9,6 +9,7 @@ use crate::serve::{Shared, Transports};
 use crate::store::Store;
 
 use super::orders::Task;
+use super::status::LoadStatus;
 use super::{Order, OrderError, Ordered, ReloadReport, Status};
 
 /// Asks the control task; cheap to clone.
@@ -24,6 +25,9 @@ pub struct Handle {
 pub(super) enum Command {
     Status(oneshot::Sender<Status>),
     Reload(oneshot::Sender<ReloadReport>),
+    HoldLoads(oneshot::Sender<LoadStatus>),
+    ResumeLoads,
+    EndLoads,
     Order(Task),
     Serve(Arc<Mutex<Transports>>),
     Release(oneshot::Sender<()>),
@@ -31,9 +35,9 @@ pub(super) enum Command {
     Stop(oneshot::Sender<()>),
 }
 
-/// The control task has ended.
+/// The control task has ended, or another process has taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the server is stopping")]
+#[error("the server is stopping or has handed over: ask again")]
 pub struct Stopped;
 
 /// Why an override was neither given nor cleared.
@@ -79,6 +83,22 @@ impl Handle {
     /// Loads every file again, and tells what came of it once that has taken effect.
     pub async fn reload(&self) -> Result<ReloadReport, Stopped> {
         self.ask(Command::Reload).await
+    }
+
+    /// Has no load begin until [`Self::resume_loads`], and tells what the last came to once none is
+    /// under way.
+    pub async fn hold_loads(&self) -> Result<LoadStatus, Stopped> {
+        self.ask(Command::HoldLoads).await
+    }
+
+    /// Has loads begin again, first of all what was asked for meanwhile.
+    pub async fn resume_loads(&self) -> Result<(), Stopped> {
+        self.commands.send(Command::ResumeLoads).await.map_err(|_| Stopped)
+    }
+
+    /// Has no load begin any more: another process has taken over. Whoever waits for one is told.
+    pub async fn end_loads(&self) -> Result<(), Stopped> {
+        self.commands.send(Command::EndLoads).await.map_err(|_| Stopped)
     }
 
     /// Gives an override, in the name of `by`. It is on the disk and in force once this returns.

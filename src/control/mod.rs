@@ -116,6 +116,18 @@ struct Reloads {
     running: Option<Running>,
     /// For the one after it: they asked after its files were read.
     next: Vec<oneshot::Sender<ReloadReport>>,
+    gate: Gate,
+}
+
+/// Whether loads may begin.
+#[derive(Default)]
+enum Gate {
+    #[default]
+    Open,
+    /// Not now; who waits for the one under way to end.
+    Held(Option<oneshot::Sender<LoadStatus>>),
+    /// Not any more.
+    Shut,
 }
 
 /// A reload under way.
@@ -217,12 +229,24 @@ impl Control {
                 },
                 Some(read) = self.inbox.loads.recv() => self.replace(read),
                 result = self.orders.written() => self.written(result),
-                Some(change) = self.inbox.changes.recv() => self.reload_changed(change),
+                // While none may begin a change waits.
+                Some(change) = self.inbox.changes.recv(), if matches!(self.reloads.gate, Gate::Open) => {
+                    self.reload_changed(change);
+                }
                 command = self.inbox.commands.recv() => match command {
                     Some(Command::Status(reply)) => {
                         let _ = reply.send(self.status());
                     }
                     Some(Command::Reload(reply)) => self.reload(reply),
+                    Some(Command::HoldLoads(reply)) => {
+                        self.reloads.gate = Gate::Held(Some(reply));
+                        self.begin_next();
+                    }
+                    Some(Command::ResumeLoads) => {
+                        self.reloads.gate = Gate::Open;
+                        self.begin_next();
+                    }
+                    Some(Command::EndLoads) => self.end_loads(),
                     Some(Command::Order(task)) => self.order(task),
                     Some(Command::Serve(transports)) => self.serve(transports),
                     Some(Command::Release(reply)) => self.release(reply),
@@ -383,10 +407,36 @@ impl Control {
 
     /// Begins to read all files, on a thread of its own, or lines up behind the reading under way.
     fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
-        match &self.reloads.running {
-            Some(_) => self.reloads.next.push(reply),
-            None => self.begin_load(vec![reply], None),
+        self.reloads.next.push(reply);
+        self.begin_next();
+    }
+
+    /// Begins what was asked for, once nothing is under way and if it may.
+    fn begin_next(&mut self) {
+        if self.reloads.running.is_some() {
+            return;
         }
+        match &mut self.reloads.gate {
+            Gate::Open if self.reloads.next.is_empty() => {}
+            Gate::Open => {
+                let waiting = mem::take(&mut self.reloads.next);
+                self.begin_load(waiting, None);
+            }
+            Gate::Held(holder) => {
+                if let Some(holder) = holder.take() {
+                    // Whoever asked may have left.
+                    let _ = holder.send(self.load.clone());
+                }
+            }
+            // Who waits learns of it by losing the way to the answer.
+            Gate::Shut => self.reloads.next.clear(),
+        }
+    }
+
+    fn end_loads(&mut self) {
+        self.reloads.gate = Gate::Shut;
+        self.watcher.rest();
+        self.begin_next();
     }
 
     /// Begins to read the files that changed. Of a load under way the watcher hears when it is over,
@@ -459,10 +509,7 @@ impl Control {
             // Whoever asked may have left.
             let _ = reply.send(told.clone());
         }
-        if !self.reloads.next.is_empty() {
-            let waiting = mem::take(&mut self.reloads.next);
-            self.begin_load(waiting, None);
-        }
+        self.begin_next();
     }
 
     /// Has the files watched that a load has looked at, if the settings want it.

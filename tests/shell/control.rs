@@ -90,6 +90,40 @@ async fn a_disk_that_hangs_does_not_keep_control_from_ending() {
     assert_eq!(stopped, Ok(Ok(())));
 }
 
+#[tokio::test]
+async fn a_reload_waits_while_loads_are_held() {
+    let control = Running::start(UNCHECKED);
+    assert!(control.handle.hold_loads().await.unwrap().clean);
+    let (reload, look) = (control.handle.reload(), async {
+        // It is asked after the reload, and answered before it.
+        let status = control.handle.status().await.unwrap();
+        assert_eq!(status.load.succeeded, 1);
+        control.handle.resume_loads().await.unwrap();
+    });
+    let (report, ()) = tokio::join!(biased; reload, look);
+    assert!(report.unwrap().clean);
+    assert_eq!(control.handle.status().await.unwrap().load.succeeded, 2);
+}
+
+#[tokio::test]
+async fn loads_are_held_once_the_one_under_way_has_ended() {
+    let control = Running::start(UNCHECKED);
+    let (report, load) = tokio::join!(biased; control.handle.reload(), control.handle.hold_loads());
+    assert!(report.unwrap().clean);
+    assert_eq!(load.unwrap().succeeded, 2);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_reload_is_told_when_there_will_be_none() {
+    let control = Running::start(UNCHECKED);
+    control.handle.hold_loads().await.unwrap();
+    let (report, ended) = tokio::join!(biased; control.handle.reload(), control.handle.end_loads());
+    ended.unwrap();
+    assert!(report.is_err());
+    assert!(control.handle.reload().await.is_err());
+    assert_eq!(control.handle.status().await.unwrap().load.succeeded, 1);
+}
+
 /// A pool of one az, whose endpoint refuses a probe every `interval`.
 fn refusing(interval: &str) -> String {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
