@@ -83,6 +83,7 @@ pub(super) struct Steered<'s> {
 pub(super) struct Asked<'s> {
     pool_id: PoolId,
     pool: &'s Pool,
+    client: Client,
     located: Located,
     preference: PreferenceId,
     slot: Option<Slot>,
@@ -97,19 +98,26 @@ impl<'s> Steered<'s> {
         peer: IpAddr,
         subnet: Option<ClientSubnet<'_>>,
     ) -> Option<Self> {
-        let pool = snapshot.routing.topology.pools.get(pool_id)?;
-        let view = snapshot.views.get(pool.view)?;
-        let decided = Self::in_pool(snapshot, pool_id, Client::of(peer, subnet, pool, view))?;
-        match (decided.choice.az, pool.all_down) {
-            (None, AllDown::Fallback(fallback)) => decided.fall_back(snapshot, fallback),
+        let decided = Self::in_pool(snapshot, pool_id, peer, subnet)?;
+        match (decided.choice.az, decided.pool.all_down) {
+            (None, AllDown::Fallback(fallback)) => {
+                decided.fall_back(snapshot, fallback, peer, subnet)
+            }
             (None, AllDown::Open | AllDown::Closed | AllDown::Last) | (Some(_), _) => Some(decided),
         }
     }
 
-    fn in_pool(snapshot: &'s Snapshot, pool_id: PoolId, client: Client) -> Option<Self> {
+    fn in_pool(
+        snapshot: &'s Snapshot,
+        pool_id: PoolId,
+        peer: IpAddr,
+        subnet: Option<ClientSubnet<'_>>,
+    ) -> Option<Self> {
         let pool = snapshot.routing.topology.pools.get(pool_id)?;
         let routes = snapshot.routes.pools.get(pool_id)?;
-        let located = snapshot.views.get(pool.view)?.find(client.address);
+        let view = snapshot.views.get(pool.view)?;
+        let client = Client::of(peer, subnet, pool, view);
+        let located = view.find(client.address);
         let preferences = snapshot.routing.preferences.get(pool.view)?;
         let slot = || Slot::of(Salt::Weights, client.address);
         let (preference, slot) = preferences.in_slot(located.preference, slot);
@@ -131,27 +139,32 @@ impl<'s> Steered<'s> {
         })
     }
 
-    /// What the fallback decides for the same client. The answer holds for no more clients than
-    /// both decisions, and for no longer than this pool's `min_ttl`.
-    fn fall_back(self, snapshot: &'s Snapshot, fallback: PoolId) -> Option<Self> {
-        let decided = Self::in_pool(snapshot, fallback, self.client)?;
-        let Self { pool_id, pool, located, preference, slot, choice, ttl, .. } = self;
-        let scope = decided.located.scope.max(located.scope);
+    /// What the fallback decides for the same query. The answer holds for no longer than this pool's
+    /// `min_ttl`.
+    fn fall_back(
+        self,
+        snapshot: &'s Snapshot,
+        fallback: PoolId,
+        peer: IpAddr,
+        subnet: Option<ClientSubnet<'_>>,
+    ) -> Option<Self> {
+        let decided = Self::in_pool(snapshot, fallback, peer, subnet)?;
+        let Self { pool_id, pool, client, located, preference, slot, choice, ttl, .. } = self;
         Some(Self {
-            located: Located { scope, ..decided.located },
             ttl: decided.ttl.min(ttl),
-            asked: Some(Asked { pool_id, pool, located, preference, slot, choice }),
+            asked: Some(Asked { pool_id, pool, client, located, preference, slot, choice }),
             ..decided
         })
     }
 
     /// The decision before this one, where this is a fallback's.
     pub(super) fn before(&self) -> Option<Self> {
-        let Asked { pool_id, pool, located, preference, slot, choice } = self.asked?;
+        let Asked { pool_id, pool, client, located, preference, slot, choice } = self.asked?;
         let ttl = whole_seconds(pool.min_ttl);
         Some(Self {
             pool_id,
             pool,
+            client,
             located,
             preference,
             slot,
@@ -160,7 +173,6 @@ impl<'s> Steered<'s> {
             az_id: None,
             ttl,
             asked: None,
-            ..*self
         })
     }
 
@@ -181,16 +193,18 @@ impl<'s> Steered<'s> {
     }
 
     /// SCOPE PREFIX-LENGTH of an answer that holds this decision and goes by the slot of a window,
-    /// where there is one.
+    /// where there is one: it holds for no more clients than the decision before this one.
     pub(super) fn scope(&self, window: Option<Slot>) -> u8 {
-        match self.client.from {
+        let before = self.before().map_or(0, |before| before.scope(None));
+        let own = match self.client.from {
             ClientFrom::Subnet if self.slot.or(window).is_some() => {
                 self.located.scope.max(Slot::prefix_len(self.client.address))
             }
             ClientFrom::Subnet => self.located.scope,
             ClientFrom::Peer => 0,
             ClientFrom::PeerForUnroutable { scope } => scope,
-        }
+        };
+        own.max(before)
     }
 }
 

@@ -7,7 +7,7 @@ use meridian::answer::{Kind, Question, explain};
 use meridian::route::{AzId, Override, OverrideKind};
 use meridian::time::Wall;
 
-use super::steered::settled;
+use super::steered::{AZS, ZONE, settled};
 use super::{Ask, World, check};
 
 fn fallen() -> World {
@@ -65,6 +65,31 @@ fn both_decisions_are_explained() {
 }
 
 #[test]
+fn the_fallbacks_rules_name_networks_that_the_asked_pools_do_not() {
+    let world = fallen_to("", &rule("saopaulo"));
+    let expected = format!("{HEAD} subnet=10.1.2.0/24/24\nan www.example. 3 A 203.0.113.42");
+    check(&world.snapshot(), QUESTION, &expected);
+}
+
+#[test]
+fn networks_of_the_asked_pools_rules_alone_are_unroutable_in_the_fallback() {
+    let world = fallen_to(&rule("tokyo"), "");
+    let expected = format!("{HEAD} subnet=10.1.2.0/24/24\nan www.example. 3 A 203.0.113.42");
+    // 7.0.0.9 is near Sao Paulo; who is nowhere is sent to Frankfurt.
+    let question = QUESTION.replace("5.0.0.9", "7.0.0.9");
+    check(&world.snapshot(), &question, &expected);
+}
+
+#[test]
+fn a_fallback_without_ecs_goes_by_the_peer() {
+    let world = fallen_to("", "ecs = false\n");
+    // 7.0.0.9 is near Sao Paulo, the peer near Frankfurt.
+    let question = "www.example. A +from=5.0.0.9 +subnet=7.0.0.0/16";
+    let expected = format!("{HEAD} subnet=7.0.0.0/16/7\nan www.example. 3 A 203.0.113.32");
+    check(&world.snapshot(), question, &expected);
+}
+
+#[test]
 fn what_is_ordered_is_explained_before_what_is_measured() {
     let mut world = settled();
     let wall = |seconds| Wall::from_epoch(Duration::from_secs(seconds));
@@ -83,4 +108,43 @@ fn what_is_ordered_is_explained_before_what_is_measured() {
     assert_eq!((&*sydney.name, &*sydney.state), ("sydney", "eligible"));
     let told = "drained by uid 1000 (alice) until 1970-01-02T00:00:00Z (deploy 42)";
     assert_eq!(sydney.overridden.as_ref().unwrap().to_string(), told);
+}
+
+const QUESTION: &str = "www.example. A +from=5.0.0.9 +subnet=10.1.2.0/24";
+const HEAD: &str = "NOERROR aa edns=1232";
+
+/// The start of a table of rules, by which a private network prefers `az`.
+fn rule(az: &str) -> String {
+    format!("rules = [{{ clients = [\"net:10.0.0.0/8\"], prefer = [\"{az}\"] }}]\n")
+}
+
+/// The pool `asked`, of which all is down, and its fallback `spare`, each with more settings.
+fn fallen_to(asked: &str, spare: &str) -> World {
+    let pools = format!(
+        r#"
+[names]
+www = "asked"
+[check.web]
+type = "tcp"
+port = 80
+[pool.asked]
+min_ttl = "3s"
+check = "web"
+all_down = "fallback"
+fallback = "spare"
+endpoints.sydney = ["203.0.113.52"]
+endpoints.tokyo = ["203.0.113.64"]
+{asked}
+[pool.spare]
+endpoints.frankfurt = ["203.0.113.32"]
+endpoints.saopaulo = ["203.0.113.42"]
+{spare}"#
+    );
+    let mut world = World::new(&format!(
+        "=== meridian.toml\n{AZS}=== zones/example.zone\n{ZONE}=== zones/example.toml\n{pools}"
+    ));
+    world.settle();
+    world.fail("sydney");
+    world.fail("tokyo");
+    world
 }
