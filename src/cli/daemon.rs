@@ -97,6 +97,11 @@ impl Daemon {
     /// Probes until it is known who is up, then serves.
     pub(super) async fn start(options: Options, clock: Clock) -> Result<Self, Failure> {
         let Options { path, environment, loaded, state, log, routes, mut passed } = options;
+        // The predecessor has what these lack: it serves better.
+        if passed.predecessor.is_some() && loaded.report.has_errors() {
+            check::show(&loaded.report);
+            return Err(Failure::Shown);
+        }
         let settings = loaded.settings().clone();
         let journal_stream = journal_stream();
         let log = match passed.predecessor {

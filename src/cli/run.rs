@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::clock::Clock;
+use crate::control::status::LoadStatus;
 use crate::systemd::{self, Passed};
 
 use super::Config;
@@ -81,12 +82,10 @@ pub(super) fn run(config: &Config) -> Result<(), Failure> {
 /// Waits until a hand-over that was asked for succeeds; those that fail change nothing.
 async fn hand_over(daemon: &Daemon, asked: &mut mpsc::Receiver<Asking>) -> u32 {
     loop {
-        let Some(reply) = asked.recv().await else { return pending().await };
-        let came_to = match daemon.offer() {
-            Ok(offer) => offer.hand_over().await,
-            Err(failure) => Err(failure.to_string()),
-        };
+        let Some(Asking { reply, turn }) = asked.recv().await else { return pending().await };
+        let came_to = try_to_hand_over(daemon).await;
         let process = came_to.as_ref().ok().copied();
+        drop(turn);
         // Whoever asked may have left.
         let _ = reply.send(came_to);
         if let Some(process) = process {
@@ -95,13 +94,49 @@ async fn hand_over(daemon: &Daemon, asked: &mut mpsc::Receiver<Asking>) -> u32 {
     }
 }
 
+/// Hands over, with no load meanwhile: it would act on sockets that both have.
+async fn try_to_hand_over(daemon: &Daemon) -> Result<u32, String> {
+    let control = daemon.control();
+    let load = control.hold_loads().await.map_err(|error| error.to_string())?;
+    let came_to = match (refusal(&load), daemon.offer()) {
+        (Some(refusal), _) => Err(refusal),
+        (None, Ok(offer)) => offer.hand_over().await,
+        (None, Err(failure)) => Err(failure.to_string()),
+    };
+    // Where control has ended, so does this process.
+    let _ = match came_to {
+        Ok(_) => control.end_loads().await,
+        Err(_) => control.resume_loads().await,
+    };
+    came_to
+}
+
+/// Why nothing is handed over after such a load: a successor has only the files, and would lose or
+/// take what this process holds back.
+fn refusal(load: &LoadStatus) -> Option<String> {
+    if load.clean {
+        return None;
+    }
+    let mut lines = vec!["this process serves otherwise than its files say:"];
+    lines.extend(load.errors.iter().map(|error| error.text.as_str()));
+    if load.errors.is_empty() {
+        lines.push("some are still being changed");
+    }
+    lines.push(
+        "mend them, or have them taken as they are, by `meridian reload`; then upgrade again",
+    );
+    Some(lines.join("\n"))
+}
+
 /// Reloads aside, so that signals and the watchdog go on being served.
 fn reload(daemon: &Daemon) {
     let control = daemon.control();
     tokio::spawn(async move {
         systemd::reloading();
         // What came of it is in the log.
-        let _ = control.reload().await;
+        if let Err(error) = control.reload().await {
+            tracing::warn!(%error, "nothing was reloaded: {error}");
+        }
         systemd::reloaded();
     });
 }

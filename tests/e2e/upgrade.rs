@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 use super::client::{Connection, answer};
 use super::daemon::{Daemon, eventually, is_alive};
 use super::fleet::{Fleet, POLICY, SAOPAULO};
-use super::host::Host;
+use super::host::{APP, Host};
 use super::load::Load;
 use super::supervisor::Supervisor;
 
@@ -105,6 +108,42 @@ fn a_configuration_at_fault_leaves_the_process_serving() {
     daemon.upgrade(&host);
     assert_ne!(daemon.pid(), process);
     load.assert_lost_none();
+}
+
+#[test]
+fn a_zone_that_is_kept_is_not_handed_over() {
+    let host = Host::new();
+    let mut daemon = host.start();
+    let load = Load::on(daemon.address());
+    host.append("zones/app.example.zone", "broken A here\n");
+    // Only the successor has seen the fault.
+    let shown = host.meridian(&["upgrade"]).failure(1);
+    assert!(shown.contains("the new process ended: exit status: 1"), "{shown}");
+    assert!(shown.contains("broken A here"), "{shown}");
+    host.meridian(&["reload"]).failure(1);
+    let shown = host.meridian(&["upgrade"]).failure(1);
+    assert!(shown.contains("zones/app.example.zone"), "{shown}");
+    assert!(shown.contains("`meridian reload`"), "{shown}");
+    assert_eq!(daemon.ask("text.app.example TXT"), "first");
+    host.write("zones/app.example.zone", APP);
+    host.meridian(&["reload"]).success();
+    daemon.upgrade(&host);
+    load.assert_lost_none();
+}
+
+#[test]
+fn a_second_upgrade_is_told_of_the_first() {
+    let host = Host::new();
+    let (mut daemon, _) = of_its_own(&host);
+    let go = host.path("go");
+    mkfifo(&go, Mode::S_IRWXU).unwrap();
+    replace(&host, format!("#!/bin/sh\nread word <{}\nexit 1\n", go.display()).as_bytes());
+    let first = host.command(&["upgrade"]).stderr(Stdio::null()).spawn().unwrap();
+    daemon.wait("handing over");
+    let shown = host.meridian(&["upgrade"]).failure(1);
+    assert!(shown.contains("an upgrade is under way"), "{shown}");
+    fs::write(go, "go\n").unwrap();
+    assert_eq!(first.wait_with_output().unwrap().status.code(), Some(1));
 }
 
 #[test]
