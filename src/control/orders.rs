@@ -120,14 +120,14 @@ pub struct Entry {
     pub reason: String,
     /// When it was to end.
     pub until: Wall,
-    /// Why it was refused.
+    /// Why it was refused, or not cleared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
 }
 
 /// What happens to overrides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Deed {
     /// It was given.
     Given,
@@ -139,6 +139,8 @@ pub enum Deed {
     Expired,
     /// It was asked for and not given.
     Refused,
+    /// It was to end early, and stays in force.
+    NotCleared,
 }
 
 /// The orders under way.
@@ -238,11 +240,11 @@ impl Orders {
 }
 
 impl Then {
-    /// What does not happen if it can't be written down, and who wanted it.
-    fn undone(&self) -> Option<(&Override, &str)> {
+    /// What does not happen if it can't be written down, who wanted it, and what that is called.
+    fn undone(&self) -> Option<(&Override, &str, Deed)> {
         match self {
-            Self::Give { order, .. } => Some((order, &order.by)),
-            Self::Clear { order, by, .. } => Some((order, by)),
+            Self::Give { order, .. } => Some((order, &order.by, Deed::Refused)),
+            Self::Clear { order, by, .. } => Some((order, by, Deed::NotCleared)),
             Self::Refuse { .. } | Self::Nothing => None,
         }
     }
@@ -365,8 +367,8 @@ impl Control {
                 tracing::error!(%error, "overrides can't be written down: {error}");
                 let refusal = error.to_string();
                 // Half of it may be on the disk: what is in force is written once more.
-                if let Some((order, by)) = then.undone() {
-                    let entry = Entry::of(order, Deed::Refused, by, self.clock.now());
+                if let Some((order, by, what)) = then.undone() {
+                    let entry = Entry::of(order, what, by, self.clock.now());
                     self.orders.owed.push(Entry { refusal: Some(refusal.clone()), ..entry });
                     self.orders.waiting.push_back(Task::Note);
                 }

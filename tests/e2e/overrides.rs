@@ -164,6 +164,21 @@ fn what_can_not_be_written_down_is_refused() {
 }
 
 #[test]
+fn what_can_not_be_written_down_is_not_cleared() {
+    let (_fleet, host) = fleet();
+    let daemon = host.start();
+    drain(&host, "sydney", &[]).success();
+    fs::remove_file(host.path("state/audit.log")).unwrap();
+    symlink("/dev/full", host.path("state/audit.log")).unwrap();
+    host.meridian(&["clear", "sydney"]).failure(1);
+    assert_eq!(daemon.ask(NEAR_SYDNEY), SAOPAULO);
+    fs::remove_file(host.path("state/audit.log")).unwrap();
+    host.meridian(&["clear", "sydney"]).success();
+    let deeds: Vec<_> = audit(&host).into_iter().map(|entry| entry["what"].clone()).collect();
+    assert_eq!(deeds, ["not_cleared", "cleared"]);
+}
+
+#[test]
 fn without_a_state_directory_overrides_are_refused_and_serving_goes_on() {
     let (_fleet, host) = fleet();
     host.write("state", "no directory");
