@@ -104,11 +104,13 @@ async fn explained(
 pub struct Listed {
     /// In the order in which they were given.
     pub overrides: Vec<Override>,
+    /// Why they are not restored, or not saved, or health is not; `None`: they are.
+    pub state: Option<String>,
 }
 
 async fn overrides(State(context): State<Context>) -> Result<Json<Listed>, Failure> {
-    let overrides = context.control.status().await?.overrides;
-    Ok(Json(Listed { overrides }))
+    let Status { overrides, state, .. } = context.control.status().await?;
+    Ok(Json(Listed { overrides, state }))
 }
 
 async fn give(

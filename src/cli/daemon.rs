@@ -119,15 +119,17 @@ impl Daemon {
             predecessor.release_state().await?;
         }
         let store = match Store::open(&state) {
-            Ok(store) => Some(store),
+            Ok(store) => Ok(store),
             // Two servers of one configuration are a mistake; a disk that fails is no reason not to
             // serve.
             Err(error @ StoreError::Held { .. }) => {
                 return Err(Failure::new(format!("state directory: {error}")));
             }
-            Err(error @ StoreError::Failed { .. }) => {
-                tracing::error!(%error, "health is neither restored nor saved: {error}");
-                None
+            Err(error @ (StoreError::Failed { .. } | StoreError::Damaged { .. })) => {
+                let unusable =
+                    format!("health and overrides are neither restored nor saved: {error}");
+                tracing::error!(%error, "{unusable}");
+                Err(unusable)
             }
         };
         let prober = Prober::new(settings.outstanding_probes, clock);

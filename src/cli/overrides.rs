@@ -34,9 +34,13 @@ pub(super) fn clear(arguments: &Clear) -> Result<(), Failure> {
 pub(super) fn list(arguments: &Printed) -> Result<(), Failure> {
     let Printed { format, config } = arguments;
     let listed: Listed = config.ask(Method::GET, "/v1/overrides", None)?;
-    format.show(&listed, |Listed { overrides }| match overrides.as_slice() {
-        [] => "no overrides\n".into(),
-        overrides => overrides.iter().map(|order| line(order) + "\n").collect(),
+    format.show(&listed, |Listed { overrides, state }| {
+        let state = state.iter().map(|reason| format!("state directory: {reason}\n"));
+        let listed = match overrides.as_slice() {
+            [] => "no overrides\n".into(),
+            overrides => overrides.iter().map(|order| line(order) + "\n").collect::<String>(),
+        };
+        state.collect::<String>() + &listed
     })
 }
 

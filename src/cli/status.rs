@@ -33,6 +33,9 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
     let Status { version, started_at, now, generation, published_at, .. } = status;
     writeln!(out, "meridian {version}, up {}", age(*now, *started_at))?;
     writeln!(out, "generation {generation}, published {}", ago(*now, *published_at))?;
+    if let Some(reason) = &status.state {
+        writeln!(out, "state directory: {reason}")?;
+    }
     if !status.overrides.is_empty() {
         writeln!(out)?;
     }

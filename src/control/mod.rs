@@ -36,7 +36,7 @@ use crate::diag::{Record, Style};
 use crate::probe::{Driver, Observed, Prober};
 use crate::route::{Director, Effects, Eligibility, Event, Overrides, Saved, Transition};
 use crate::serve::{Shared, Transports};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::time::{Monotonic, Now};
 
 pub use handle::{Handle, Stopped, Unordered};
@@ -75,6 +75,8 @@ pub struct Control {
     director: Director,
     driver: Driver,
     saver: Option<Saver>,
+    /// Why health and overrides are not restored, or not saved; `None`: they are.
+    fault: Option<String>,
     orders: Orders,
     /// When health is saved; `None`: it is.
     save: Option<Monotonic>,
@@ -152,19 +154,21 @@ const MOST_RETIRED: usize = 64;
 
 impl Control {
     /// Starts steering by what was `loaded` from `path`, and spawns the task on the current tokio
-    /// runtime.
+    /// runtime. Without a store goes the reason.
     pub fn spawn(
         path: PathBuf,
         environment: Environment,
         mut loaded: Loaded,
-        store: Option<Store>,
+        store: Result<Store, String>,
         prober: Prober,
         clock: Clock,
     ) -> std::io::Result<Handle> {
         let now = clock.now();
-        let saved = store.as_ref().map(restore).unwrap_or_default();
-        let (overrides, orders) = store.as_ref().map(restore_overrides).unwrap_or_default();
-        let saver = store.map(Saver::spawn).transpose()?;
+        let (restored, saver) = match store {
+            Ok(store) => (Restored::of(&store), Some(Saver::spawn(store)?)),
+            Err(reason) => (Restored { fault: Some(reason), ..Restored::default() }, None),
+        };
+        let Restored { saved, overrides, orders, fault } = restored;
         let seed = now.wall.since_epoch().as_nanos() as u64;
         let wait = loaded.settings().startup_wait;
         let (director, effects) =
@@ -190,6 +194,7 @@ impl Control {
             director,
             driver: Driver::spawn(prober, clock, observe),
             saver,
+            fault,
             orders,
             save: None,
             shared,
@@ -284,7 +289,11 @@ impl Control {
                 self.saver = Some(saver);
                 self.save = Some(self.clock.now().mono);
             }
-            Err(error) => tracing::error!(%error, "health is not saved any more: {error}"),
+            Err(error) => {
+                let fault = format!("health and overrides are not saved any more: {error}");
+                tracing::error!(%error, "{fault}");
+                self.fault = Some(fault);
+            }
         }
     }
 
@@ -587,6 +596,7 @@ impl Control {
             now: now.wall,
             generation: self.shared.load().generation.0,
             published_at: self.published.wall,
+            state: self.fault.clone().or_else(|| self.saver.as_ref()?.fault()),
             health: self.director.status(now),
             overrides: self.director.overrides().iter().cloned().collect(),
             transitions: self.transition_counts(),
@@ -606,24 +616,43 @@ const REMINDER: Duration = Duration::from_secs(24 * 3600);
 /// How often an idle task looks up.
 const IDLE: Duration = Duration::from_secs(60);
 
-fn restore(store: &Store) -> Saved {
-    match store.load() {
-        Ok(saved) => saved.unwrap_or_default(),
-        Err(error) => {
-            tracing::warn!(%error, "can't read saved health, so every endpoint starts unknown: {error}");
-            Saved::default()
-        }
-    }
+/// What is known from before the restart.
+#[derive(Default)]
+struct Restored {
+    saved: Saved,
+    overrides: Overrides,
+    orders: Orders,
+    /// What of it is lost, and why.
+    fault: Option<String>,
 }
 
-/// What was in force before the restart. Where that can't be read no order is taken: it would be
-/// written over.
-fn restore_overrides(store: &Store) -> (Overrides, Orders) {
-    match store.load_in_force() {
-        Ok(overrides) => (overrides.unwrap_or_default(), Orders::default()),
-        Err(error) => {
-            tracing::error!(%error, "overrides are not restored, and none are taken: {error}");
-            (Overrides::default(), Orders::closed(error.to_string()))
+impl Restored {
+    fn of(store: &Store) -> Self {
+        let mut restored = Self::default();
+        match store.load() {
+            Ok(saved) => restored.saved = saved.unwrap_or_default(),
+            Err(error) => {
+                let fault =
+                    format!("can't read saved health, so every endpoint starts unknown: {error}");
+                tracing::warn!(%error, "{fault}");
+                restored.fault = Some(fault);
+            }
         }
+        match store.load_in_force() {
+            Ok(overrides) => restored.overrides = overrides.unwrap_or_default(),
+            Err(error @ StoreError::Damaged { .. }) => {
+                let fault = format!("overrides are forgotten: {error}");
+                tracing::error!(%error, "{fault}");
+                restored.fault = Some(fault);
+            }
+            // An order would be written over what is there.
+            Err(error @ (StoreError::Failed { .. } | StoreError::Held { .. })) => {
+                let fault = format!("overrides are not restored, and none are taken: {error}");
+                tracing::error!(%error, "{fault}");
+                restored.fault = Some(fault);
+                restored.orders = Orders::closed(error.to_string());
+            }
+        }
+        restored
     }
 }

@@ -5,9 +5,11 @@
 //! later. Of overrides one change is under way at a time, and whoever asked for it is told when it
 //! is on the disk.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -21,7 +23,11 @@ use super::orders::Entry;
 pub(super) struct Saver {
     work: mpsc::Sender<Work>,
     ended: oneshot::Receiver<()>,
+    fault: Fault,
 }
+
+/// Why health is not saved, as far as is known; `None`: it is.
+type Fault = Arc<ArcSwapOption<String>>;
 
 /// Why something is not on the disk.
 #[derive(Debug, thiserror::Error)]
@@ -54,13 +60,20 @@ impl Saver {
     pub(super) fn spawn(store: Store) -> std::io::Result<Self> {
         let (work, received) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
+        let fault = Fault::default();
+        let told = fault.clone();
         thread::Builder::new().name("store".into()).spawn(move || {
-            run(&store, received);
+            run(&store, received, &told);
             drop(store);
             // Nobody waits after a disk that took too long.
             let _ = end.send(());
         })?;
-        Ok(Self { work, ended })
+        Ok(Self { work, ended, fault })
+    }
+
+    /// Why health was not saved the last time; `None`: it was.
+    pub(super) fn fault(&self) -> Option<String> {
+        self.fault.load().as_deref().cloned()
     }
 
     /// Has `state` written. Returns whether it was taken: not while another waits to be written.
@@ -87,7 +100,7 @@ impl Saver {
 
     /// Has the last state written, and waits until it is on disk.
     pub(super) async fn finish(self, last: Saved) {
-        let Self { work, ended } = self;
+        let Self { work, ended, fault: _ } = self;
         let written = async {
             // The thread has panicked if it does not take this.
             let _ = work.send(Work::Health(last)).await;
@@ -102,17 +115,18 @@ impl Saver {
     }
 }
 
-fn run(store: &Store, mut work: mpsc::Receiver<Work>) {
-    let mut failing = false;
+fn run(store: &Store, mut work: mpsc::Receiver<Work>, fault: &Fault) {
     while let Some(work) = work.blocking_recv() {
         match work {
             Work::Health(state) => match store.save(&state) {
-                Ok(()) => failing = false,
-                Err(error) if !failing => {
-                    failing = true;
-                    tracing::error!(%error, "can't save health, so a restart would lose it: {error}");
+                Ok(()) => fault.store(None),
+                Err(error) => {
+                    let text = format!("can't save health, so a restart would lose it: {error}");
+                    if fault.load().is_none() {
+                        tracing::error!(%error, "{text}");
+                    }
+                    fault.store(Some(text.into()));
                 }
-                Err(_) => {}
             },
             Work::Overrides { in_force, entries, written } => {
                 let result = store.record(&in_force, &entries).map_err(NotWritten::from);

@@ -23,6 +23,8 @@ pub struct Status {
     pub generation: u64,
     /// When it was published.
     pub published_at: Wall,
+    /// Why health and overrides are not restored, or not saved; `None`: they are.
+    pub state: Option<String>,
     /// Pools, azs and endpoints.
     pub health: route::Status,
     /// The overrides in force, in the order in which they were given.

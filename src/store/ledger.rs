@@ -7,24 +7,18 @@ use std::os::unix::fs::FileExt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tracing::error;
 
 use super::{Document, Found, Operation, Store, StoreError, failed};
 
 impl Store {
-    /// What was last recorded as in force, if anything. What can't be understood is moved aside,
-    /// with an error in the log, and counts as nothing.
+    /// What was last recorded as in force, if anything. What can't be understood is moved aside and
+    /// is an error, once.
     pub fn load_in_force<T: DeserializeOwned>(&self) -> Result<Option<T>, StoreError> {
         match self.find(&IN_FORCE)? {
             Found::Nothing => Ok(None),
             Found::Value(value) => Ok(Some(value)),
-            Found::Damaged { path, aside, error } => {
-                let (path, aside) = (path.display(), aside.display());
-                error!(
-                    %path, %aside, %error,
-                    "overrides are forgotten: can't understand {path}, moved to {aside}: {error}"
-                );
-                Ok(None)
+            Found::Damaged { path, aside, error: source } => {
+                Err(StoreError::Damaged { path, aside, source })
             }
         }
     }
@@ -108,6 +102,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
         fs::write(directory.path().join("overrides.json"), b"[\"on").unwrap();
+        let damaged = store.load_in_force::<Vec<String>>();
+        assert!(matches!(damaged, Err(StoreError::Damaged { .. })), "{damaged:?}");
         assert_eq!(store.load_in_force::<Vec<String>>().unwrap(), None);
         let aside = fs::read(directory.path().join("overrides.json.damaged")).unwrap();
         assert_eq!(aside, b"[\"on");

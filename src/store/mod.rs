@@ -150,6 +150,16 @@ pub enum StoreError {
         /// Why.
         source: io::Error,
     },
+    /// What a file holds is lost.
+    #[error("can't understand {}, moved to {}: {source}", path.display(), aside.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where it is now.
+        aside: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
 }
 
 /// What is done with a file.

@@ -18,7 +18,7 @@ use crate::serve::Totals;
 use crate::wire::Rcode;
 
 /// Every metric's name, without the `_total` that counters get, and its help text.
-pub const METRICS: [(&str, &str); 17] = [
+pub const METRICS: [(&str, &str); 18] = [
     ("meridian_build_info", "The version that runs; always 1"),
     ("meridian_start_timestamp_seconds", "When the process started"),
     ("meridian_answers", "Messages by what kind of answer they got"),
@@ -27,6 +27,7 @@ pub const METRICS: [(&str, &str); 17] = [
     ("meridian_unsent", "Responses that the kernel refused to send"),
     ("meridian_generation", "The number of the snapshot that serves"),
     ("meridian_generation_timestamp_seconds", "When that snapshot was published"),
+    ("meridian_state_usable", "Whether health and overrides are restored and saved"),
     ("meridian_endpoint_up", "Whether an endpoint counts as up"),
     ("meridian_az_eligible", "Whether an az may be given to a pool's clients"),
     ("meridian_transitions", "Changes of an az's eligibility"),
@@ -61,7 +62,7 @@ impl fmt::Debug for Source {
 
 impl Collector for Source {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Status { version, started_at, generation, published_at, .. } = &self.status;
+        let Status { version, started_at, generation, published_at, state, .. } = &self.status;
         let mut out = Out(&mut encoder);
         out.gauges("meridian_build_info", [([("version", version.clone())], 1.0)])?;
         out.gauges(
@@ -74,6 +75,8 @@ impl Collector for Source {
             "meridian_generation_timestamp_seconds",
             [(NONE, published_at.since_epoch().as_secs_f64())],
         )?;
+        let is_usable = f64::from(u8::from(state.is_none()));
+        out.gauges("meridian_state_usable", [(NONE, is_usable)])?;
         self.health(&mut out)?;
         self.files(&mut out)
     }

@@ -64,6 +64,7 @@ pub(crate) fn status() -> Status {
         now: at,
         generation: 7,
         published_at: at,
+        state: Some("can't save health".into()),
         health: route::Status { ready: true, pools: vec![pool] },
         overrides: [OverrideKind::Drain, OverrideKind::ForceUp, OverrideKind::ForceDown]
             .map(|kind| Override { kind, ..given() })

@@ -186,6 +186,11 @@ fn without_a_state_directory_overrides_are_refused_and_serving_goes_on() {
     let shown = drain(&host, "sydney", &[]).failure(1);
     assert!(shown.contains("the state directory could not be used"), "{shown}");
     assert_eq!(daemon.ask(NEAR_SYDNEY), SYDNEY);
+    let told = "\nstate directory: health and overrides are neither restored nor saved: can't ";
+    let shown = host.meridian(&["status"]).success();
+    assert!(shown.contains(told), "{shown}");
+    let metrics = control(&host, "GET /metrics").body;
+    assert!(metrics.contains("meridian_state_usable{} 0.0\n"), "{metrics}");
 }
 
 #[test]
@@ -198,6 +203,9 @@ fn damaged_overrides_are_told_and_put_aside_and_the_start_goes_on() {
     assert!(told.contains("moved to state/overrides.json.damaged"), "{told}");
     daemon.listening();
     assert!(host.path("state/overrides.json.damaged").exists());
+    let shown = host.meridian(&["overrides"]).success();
+    assert!(shown.starts_with("state directory: overrides are forgotten: can't "), "{shown}");
+    assert!(shown.ends_with("\nno overrides\n"), "{shown}");
     drain(&host, "sydney", &[]).success();
 }
 
@@ -211,12 +219,14 @@ fn status_and_metrics_show_what_is_forced_beside_what_is_measured() {
     assert!(shown.contains(" (deploy 42); measured up\n"), "{shown}");
     let status = control(&host, "GET /v1/status").json();
     assert_eq!(status["overrides"][0]["kind"], "drain");
+    assert_eq!(status["state"], json!(null));
     let sydney = &status["health"]["pools"][0]["azs"][2];
     assert_eq!((&sydney["state"], &sydney["eligible"]), (&json!("eligible"), &json!(false)));
     let metrics = control(&host, "GET /metrics").body;
     for sample in [
         "meridian_overrides{kind=\"drain\"} 1.0\n",
         "meridian_overrides{kind=\"force-down\"} 0.0\n",
+        "meridian_state_usable{} 1.0\n",
         "meridian_az_eligible{pool=\"app.example:web\",az=\"sydney\"} 0.0\n",
         "meridian_az_eligible{pool=\"app.example:web\",az=\"paris\"} 1.0\n",
     ] {

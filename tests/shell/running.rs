@@ -41,6 +41,7 @@ impl Running {
         assert!(!loaded.report.has_errors(), "{}", loaded.report.errors().join("\n"));
         let clock = Clock::start();
         let prober = Prober::new(16, clock);
+        let store = store.ok_or_else(|| "there is none".to_owned());
         let handle =
             Control::spawn(configuration, environment, loaded, store, prober, clock).unwrap();
         Self { handle, _files: files }
