@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use hyper::Method;
+use hyper::{Method, StatusCode};
 
 use crate::admin::Listed;
+use crate::admin::client::ClientError;
 use crate::control::orders::Change;
 use crate::control::{Order, Ordered};
 use crate::route::{Override, OverrideKind, Target};
@@ -26,7 +27,13 @@ pub(super) fn clear(arguments: &Clear) -> Result<(), Failure> {
     let Clear { target, printed: Printed { format, config } } = arguments;
     let mut query = form_urlencoded::Serializer::new(String::new());
     let query = query.append_pair("target", target).finish();
-    let ordered: Ordered = config.ask(Method::DELETE, &format!("/v1/overrides?{query}"), None)?;
+    let asked = config.asked(Method::DELETE, &format!("/v1/overrides?{query}"), None)?;
+    let ordered: Ordered = asked.map_err(|error| match error {
+        ClientError::Refused { status: StatusCode::NOT_FOUND, .. } => Failure::usage(error),
+        ClientError::Refused { .. } | ClientError::Unreachable { .. } | ClientError::Garbled(_) => {
+            Failure::of_client(&error)
+        }
+    })?;
     format.show(&ordered, cleared)
 }
 

@@ -6,7 +6,7 @@ use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::admin::client;
+use crate::admin::client::{self, ClientError};
 use crate::config::{self, Environment};
 
 use super::Config;
@@ -38,10 +38,19 @@ impl Config {
         path: &str,
         also: Option<StatusCode>,
     ) -> Result<T, Failure> {
+        self.asked(method, path, also)?.map_err(|error| Failure::of_client(&error))
+    }
+
+    /// As [`Self::ask`], for who tells refusals apart.
+    pub(super) fn asked<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        also: Option<StatusCode>,
+    ) -> Result<Result<T, ClientError>, Failure> {
         let socket = self.socket()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let asked = runtime.block_on(client::ask(&socket, method, path, also));
-        asked.map_err(|error| Failure::of_client(&error))
+        Ok(runtime.block_on(client::ask(&socket, method, path, also)))
     }
 
     /// As [`Self::ask`], with a body.

@@ -140,7 +140,7 @@ fn what_is_not_overridden_can_not_be_cleared() {
     let (_fleet, host) = fleet();
     let _daemon = host.start();
     drain(&host, "web/*y*", &[]).success();
-    let shown = host.meridian(&["clear", "paris"]).failure(1);
+    let shown = host.meridian(&["clear", "paris"]).failure(2);
     assert_eq!(shown, "meridian: there is no override of \"paris\"\n");
     let told = host.meridian(&["clear", "app.example:web/sydney"]).success();
     assert!(told.starts_with("drain of web/*y* cleared\n"), "{told}");
