@@ -64,13 +64,13 @@ enum Command {
     Reload(Printed),
     /// Send clients elsewhere than to an az or endpoint, unless a pool has nothing else to give
     #[command(after_help = examples::DRAIN)]
-    Drain(Give),
+    Drain(Take),
     /// Give an az or endpoint to clients whatever its probes say
     #[command(after_help = examples::FORCE_UP)]
     ForceUp(Give),
     /// Give an az or endpoint to no client, whatever happens
     #[command(after_help = examples::FORCE_DOWN)]
-    ForceDown(Give),
+    ForceDown(Take),
     /// End a drain, force-up or force-down before its time
     #[command(after_help = examples::CLEAR)]
     Clear(Clear),
@@ -167,11 +167,18 @@ struct Give {
     /// Why, for those who find it in status, log and audit log
     #[arg(long, value_name = "TEXT", value_parser = orders::reason)]
     reason: String,
+    #[command(flatten)]
+    printed: Printed,
+}
+
+/// An override that takes clients away.
+#[derive(Debug, Args)]
+struct Take {
+    #[command(flatten)]
+    give: Give,
     /// Do it even if that leaves a pool no eligible az
     #[arg(long)]
     even_if_last: bool,
-    #[command(flatten)]
-    printed: Printed,
 }
 
 #[derive(Debug, Args)]
@@ -230,9 +237,9 @@ pub fn main() -> ExitCode {
         }
         Command::Status(Status { wait, timeout, printed }) => wait::wait(&printed, &wait, timeout),
         Command::Reload(arguments) => reload::reload(&arguments),
-        Command::Drain(arguments) => overrides::give(OverrideKind::Drain, arguments),
-        Command::ForceUp(arguments) => overrides::give(OverrideKind::ForceUp, arguments),
-        Command::ForceDown(arguments) => overrides::give(OverrideKind::ForceDown, arguments),
+        Command::Drain(arguments) => overrides::take(OverrideKind::Drain, arguments),
+        Command::ForceUp(arguments) => overrides::force_up(arguments),
+        Command::ForceDown(arguments) => overrides::take(OverrideKind::ForceDown, arguments),
         Command::Clear(arguments) => overrides::clear(&arguments),
         Command::Overrides(arguments) => overrides::list(&arguments),
         Command::Upgrade(config) => upgrade::upgrade(&config),

@@ -11,14 +11,24 @@ use crate::control::{Order, Ordered};
 use crate::route::{Override, OverrideKind, Target};
 
 use super::output::Failure;
-use super::{Clear, Give, Printed};
+use super::{Clear, Give, Printed, Take};
 
-/// Gives an override, and shows what it came to.
-pub(super) fn give(kind: OverrideKind, arguments: Give) -> Result<(), Failure> {
-    let Give { target, duration, reason, even_if_last, printed: Printed { format, config } } =
-        arguments;
-    let order = Order { kind, target, duration, reason, even_if_last };
-    let ordered: Ordered = config.send(Method::POST, "/v1/overrides", &order)?;
+/// Takes clients away from a target, and shows what that came to.
+pub(super) fn take(kind: OverrideKind, arguments: Take) -> Result<(), Failure> {
+    let Take { give: Give { target, duration, reason, printed }, even_if_last } = arguments;
+    give(&Order { kind, target, duration, reason, even_if_last }, &printed)
+}
+
+/// Has a target count as up, and shows what that came to.
+pub(super) fn force_up(arguments: Give) -> Result<(), Failure> {
+    let Give { target, duration, reason, printed } = arguments;
+    let kind = OverrideKind::ForceUp;
+    give(&Order { kind, target, duration, reason, even_if_last: false }, &printed)
+}
+
+fn give(order: &Order, printed: &Printed) -> Result<(), Failure> {
+    let Printed { format, config } = printed;
+    let ordered: Ordered = config.send(Method::POST, "/v1/overrides", order)?;
     format.show(&ordered, given)
 }
 
