@@ -66,6 +66,8 @@ pub struct Awaited {
 
 /// How often the server is asked.
 const EVERY: Duration = Duration::from_millis(200);
+/// How long the first answer may take, however short the patience.
+const FIRST_ANSWER: Duration = Duration::from_secs(1);
 
 /// Waits until all `conditions` hold at once, and tells how long that took.
 pub(super) fn wait(
@@ -79,10 +81,13 @@ pub(super) fn wait(
     let (standing, seconds) = runtime.block_on(async {
         let start = Instant::now();
         let deadline = start + patience;
+        let asked_at_least = start + FIRST_ANSWER;
         let mut standing = Standing::Silent;
         loop {
             let asked = client::ask(&socket, Method::GET, "/v1/status", None);
-            if let Ok(answer) = timeout_at(deadline, asked).await {
+            // What is so already is told also to who does not want to wait.
+            let until = deadline.max(asked_at_least);
+            if let Ok(answer) = timeout_at(until, asked).await {
                 standing = Standing::of(answer, conditions)?;
             }
             if standing.is_met() || Instant::now() >= deadline {

@@ -18,6 +18,14 @@ fn what_is_so_is_not_waited_for() {
 }
 
 #[test]
+fn what_is_so_is_told_to_who_does_not_wait() {
+    let fleet = Fleet::new();
+    let host = fleet.host(POLICY);
+    let _daemon = host.start();
+    host.meridian(&["status", "--wait", "web/sydney=up", "--timeout", "0s"]).success();
+}
+
+#[test]
 fn a_loss_ends_the_waiting_for_it() {
     let mut fleet = Fleet::new();
     let host = fleet.host(POLICY);
