@@ -116,9 +116,26 @@ impl<'de> Deserialize<'de> for Target {
 /// is one pool's alone; a glob goes by either.
 pub(super) fn expand(topology: &Topology, given: &str) -> Result<Vec<Target>, TargetError> {
     let pattern = Pattern::of(given)?;
+    let targets = matching(topology, given, &pattern);
+    match (&targets, given.rsplit_once('/')) {
+        // What looks like an address may be an az, behind a pool whose name holds a slash.
+        (Err(TargetError::Nothing { .. }), Some((pool, az)))
+            if matches!(pattern, Pattern::Endpoint(..)) =>
+        {
+            matching(topology, given, &Pattern::PoolAz(pool, az)).or(targets)
+        }
+        (Ok(_) | Err(_), _) => targets,
+    }
+}
+
+fn matching(
+    topology: &Topology,
+    given: &str,
+    pattern: &Pattern<'_>,
+) -> Result<Vec<Target>, TargetError> {
     let name = |pool_az: &super::PoolAz| topology.azs[pool_az.az].name.clone();
     let mut targets = Vec::new();
-    match &pattern {
+    match pattern {
         Pattern::Az(az) => {
             let azs = topology.azs.values().filter(|known| is_like(az, &known.name));
             targets.extend(azs.map(|known| Target::Az(known.name.clone())));
@@ -352,6 +369,20 @@ mod tests {
             expanded("shop/*/10.0.*").unwrap(),
             ["shop/mumbai/10.0.0.1", "shop/singapore/10.0.0.2"]
         );
+    }
+
+    #[test]
+    fn a_pools_name_may_hold_a_slash() {
+        let topology = topology(&["0/26.2.0.192.in-addr.arpa:web"]);
+        let expanded = |given| {
+            let targets = expand(&topology, given).unwrap();
+            targets.iter().map(Target::to_string).collect::<Vec<_>>()
+        };
+        let azs =
+            ["0/26.2.0.192.in-addr.arpa:web/mumbai", "0/26.2.0.192.in-addr.arpa:web/singapore"];
+        assert_eq!(expanded("0/26.2.0.192.in-addr.arpa:web/*"), azs);
+        let endpoint = "0/26.2.0.192.in-addr.arpa:web/mumbai/10.0.0.1";
+        assert_eq!(expanded("0/26.2.0.192.in-addr.arpa:web/m*/*"), [endpoint]);
     }
 
     #[test]
