@@ -150,7 +150,9 @@ impl<'s> Steered<'s> {
     ) -> Option<Self> {
         let decided = Self::in_pool(snapshot, fallback, peer, subnet)?;
         let Self { pool_id, pool, client, located, preference, slot, choice, ttl, .. } = self;
+        let short_ttl = decided.choice.short_ttl || ttl < decided.ttl;
         Some(Self {
+            choice: Choice { short_ttl, ..decided.choice },
             ttl: decided.ttl.min(ttl),
             asked: Some(Asked { pool_id, pool, client, located, preference, slot, choice }),
             ..decided

@@ -58,6 +58,7 @@ fn both_decisions_are_explained() {
     let explained = explain(&world.snapshot(), &question, None);
     let steering = explained.steering.unwrap();
     assert_eq!((&*steering.pool, steering.tier, steering.ttl), ("example:spare", 1, 3));
+    assert!(steering.ttl_is_short, "the asked pool's `min_ttl` is");
     let [asked] = &explained.earlier[..] else { panic!("one pool before") };
     let told = (&*asked.pool, asked.tier, &*asked.all_down, asked.ttl);
     assert_eq!(told, ("example:fallen", 3, "fallback", 3));
