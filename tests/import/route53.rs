@@ -107,6 +107,16 @@ fn a_zone_without_soa_is_refused() {
     assert_eq!(error, "x.json: there is no SOA record, so no zone's name");
 }
 
+#[test]
+fn a_part_of_a_zone_is_refused() {
+    for sign in [json!({"IsTruncated": true}), json!({"NextToken": "x"})] {
+        let part = with(json!({"ResourceRecordSets": []}), sign).to_string();
+        let source = Source { zones: [("x.json".into(), part)].into(), ..Source::default() };
+        let error = import(&source).unwrap_err().to_string();
+        assert_eq!(error, "x.json: this is not all of it: export it without --max-items");
+    }
+}
+
 // aliases
 
 #[test]

@@ -12,7 +12,7 @@ mod region;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::draft::{Draft, Zone};
 use super::{Files, Import, Names, Note};
@@ -52,8 +52,22 @@ pub fn import(source: &Source) -> Result<Import, Note> {
 }
 
 fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, Note> {
-    serde_json::from_str(text)
-        .map_err(|error| Note::new(format!("{name}:{}", error.line()), error.to_string()))
+    let at =
+        |error: serde_json::Error| Note::new(format!("{name}:{}", error.line()), error.to_string());
+    let parsed = serde_json::from_str(text).map_err(at)?;
+    match serde_json::from_str(text).map_err(at)? {
+        Page { is_truncated: false, next_token: None, next_record_name: None } => Ok(parsed),
+        _ => Err(Note::new(name, "this is not all of it: export it without --max-items")),
+    }
+}
+
+/// What says that more follows.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Page {
+    is_truncated: bool,
+    next_token: Option<IgnoredAny>,
+    next_record_name: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
