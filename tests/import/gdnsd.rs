@@ -324,7 +324,7 @@ fn weights_within_a_group_and_multi_and_their_threshold_are_named() {
         "w DYNA weighted!w",
     )
     .names(&[
-        "config:1: `multi` has no counterpart: a client gets one item, not several",
+        "config:2: `multi` has no counterpart: a client gets one item, not several",
         "config:3: `up_thresh` of weights has no counterpart",
         "config:4: weights within group g have no counterpart",
     ]);
@@ -422,6 +422,23 @@ fn weights_within_a_datacenter_are_named() {
         "",
     )
     .names(&["config:3: weights within an az have no counterpart: all are given alike"]);
+}
+
+#[test]
+fn health_of_weights_within_a_datacenter_is_named() {
+    let x = "weighted => { x => {\n addrs_v4 => { i => [192.0.2.2, 1], j => [192.0.2.3, 1] }
+         addrs_v6 => {\n multi => true,\n up_thresh => 0.9,\n i => [2001:db8::2, 1] } } }";
+    failing_over("", "192.0.2.1", "%weighted!x", x).names(&[
+        "config:6: `multi` has no counterpart: an az's endpoints are all given",
+        "config:7: `up_thresh` of weights has no counterpart",
+    ]);
+}
+
+#[test]
+fn a_threshold_that_an_az_takes_over_is_named() {
+    let x = "weighted => { x => { i => [192.0.2.2, 1], j => [192.0.2.3, 1] } }";
+    failing_over("", "[192.0.2.1, 192.0.2.4]", "%weighted!x", x)
+        .names(&["config:1: a pool has one min_up = \"50%\", which az b has too"]);
 }
 
 #[test]

@@ -182,6 +182,8 @@ impl<'a> Importer<'a> {
                         notes.push(Note::new(&stanza.place, text));
                     }
                     targets.extend(items.into_iter().flat_map(|item| item.targets));
+                    let text = "an az's endpoints are all given";
+                    name_weighted_parameters(stanza, scope, text, notes);
                 }
                 plugin => return Err(format!("plugin {plugin} within an az has no counterpart")),
             }
@@ -243,12 +245,10 @@ impl<'a> Importer<'a> {
     fn weighted(&mut self, pool: &mut Pool, value: &'a Value, scope: &Scope<'a>, name: &str) {
         let families = families(value);
         let (check, _) = self.monitoring(&families, scope, &mut pool.notes);
-        if let Some(threshold) = parameter(scope, "up_thresh") {
-            let text = "`up_thresh` of weights has no counterpart";
-            pool.notes.push(Note::new(&threshold.place, text));
-        }
         let mut all: Vec<Item> = vec![];
         for family in families {
+            let text = "a client gets one item, not several";
+            name_weighted_parameters(family, scope, text, &mut pool.notes);
             for item in items(family, &mut pool.notes) {
                 match all.iter_mut().find(|known| known.label == item.label) {
                     None => all.push(item),
@@ -262,10 +262,6 @@ impl<'a> Importer<'a> {
                 }
             }
         }
-        if is_true(scope, "multi") {
-            let text = "`multi` has no counterpart: a client gets one item, not several";
-            pool.notes.push(Note::new(&value.place, text));
-        }
         let mut weights = vec![];
         for Item { label, targets, weight } in all {
             let az = self.az(&format!("{name}-{label}"));
@@ -273,6 +269,24 @@ impl<'a> Importer<'a> {
             add(pool, az, Group { targets, check: check.clone(), min_up: None });
         }
         pool.order = Order::Weighted(weights);
+    }
+}
+
+/// Names what a weighted stanza says of health and of answers; what those are here, `instead`.
+fn name_weighted_parameters(
+    stanza: &Value,
+    scope: &Scope<'_>,
+    instead: &str,
+    notes: &mut Vec<Note>,
+) {
+    let scope = stanza.table().into_iter().chain(scope.iter().copied()).collect();
+    if let Some(threshold) = parameter(&scope, "up_thresh") {
+        let text = "`up_thresh` of weights has no counterpart";
+        notes.push(Note::new(&threshold.place, text));
+    }
+    if let Some(multi) = parameter(&scope, "multi").filter(|_| is_true(&scope, "multi")) {
+        let text = format!("`multi` has no counterpart: {instead}");
+        notes.push(Note::new(&multi.place, text));
     }
 }
 
@@ -286,7 +300,17 @@ fn add(pool: &mut Pool, az: String, Group { targets, check, min_up }: Group) {
         pool.notes.push(Note::new(&pool.place, text));
     }
     match (min_up, pool.keys.iter().find(|key| key.starts_with("min_up"))) {
-        (Some(min_up), None) => pool.keys.push(min_up),
+        (Some(min_up), None) => {
+            for (other, _) in pool.endpoints.iter().filter(|(_, of)| of.len() > 1) {
+                let text = format!("a pool has one {min_up}, which az {other} has too");
+                pool.notes.push(Note::new(&pool.place, text));
+            }
+            pool.keys.push(min_up);
+        }
+        (None, Some(first)) if targets.len() > 1 => {
+            let text = format!("a pool has one {first}, which az {az} has too");
+            pool.notes.push(Note::new(&pool.place, text));
+        }
         (Some(min_up), Some(first)) if *first != min_up => {
             let text = format!("a pool has one {first}, not {min_up} for az {az}");
             pool.notes.push(Note::new(&pool.place, text));
