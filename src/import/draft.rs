@@ -107,9 +107,11 @@ impl From<Target> for Endpoint {
 impl Draft {
     /// The files, which all begin with `heading`.
     pub(super) fn finish(mut self, heading: &str) -> Import {
-        let policies = self.zones.iter_mut().map(|zone| &mut zone.policy);
-        for pool in policies.chain([&mut self.shared]).flat_map(|policy| &mut policy.pools) {
-            pool.settle();
+        let shared = self.shared.settle(&mut self.notes);
+        for zone in &mut self.zones {
+            let own = zone.policy.settle(&mut zone.notes);
+            let is_there = |pool: &String| !own.contains(pool) && !shared.contains(pool);
+            zone.policy.names.retain(|(_, pool)| is_there(pool));
         }
         let mut files = Files::new();
         let mut notes = self.notes.clone();
@@ -160,6 +162,24 @@ impl Draft {
 }
 
 impl Policy {
+    /// Settles the pools. Returns the names of those that are left out, whose notes join `notes`.
+    fn settle(&mut self, notes: &mut Vec<Note>) -> Vec<String> {
+        let mut left_out = vec![];
+        self.pools.retain_mut(|pool| {
+            let Some(az) = pool.settle() else { return true };
+            notes.append(&mut pool.notes);
+            let text = format!(
+                "without az {az} pool {} would send clients elsewhere: it is left out, with the \
+                 names that it answers",
+                pool.name
+            );
+            notes.push(Note::new(&pool.place, text));
+            left_out.push(pool.name.clone());
+            false
+        });
+        left_out
+    }
+
     fn notes(&self) -> impl Iterator<Item = Note> {
         self.pools.iter().flat_map(|pool| pool.notes.iter().cloned())
     }

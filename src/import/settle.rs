@@ -7,14 +7,24 @@ use super::Note;
 use super::draft::{Endpoint, Order, Pool, Rule, Target};
 
 impl Pool {
-    /// Leaves what `meridian check` accepts.
-    pub(super) fn settle(&mut self) {
+    /// Leaves what `meridian check` accepts. Returns an az that is not in it any more though all
+    /// clients, or those of its kind, went there: what is left would send them elsewhere.
+    pub(super) fn settle(&mut self) -> Option<String> {
+        let first = match &self.order {
+            Order::Failover(order) => order.first().cloned(),
+            Order::Nearest(_) | Order::Weighted(_) => None,
+        };
+        self.endpoints.retain(|(_, endpoints)| !endpoints.is_empty());
         self.keep_one_kind();
+        let of_other_kind = self.endpoints.iter().find(|(_, endpoints)| endpoints.is_empty());
+        let of_other_kind = of_other_kind.map(|(az, _)| az.clone());
         self.keep_first_of_repeated();
         self.keep_azs_with_ipv4();
         self.forget_what_is_gone();
         let mut seen = BTreeSet::new();
         self.notes.retain(|note| seen.insert(note.clone()));
+        let is_gone = |az: &String| self.endpoints.iter().all(|(other, _)| other != az);
+        first.filter(is_gone).or(of_other_kind)
     }
 
     /// Addresses or names, never both.

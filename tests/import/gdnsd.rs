@@ -444,8 +444,11 @@ fn a_threshold_that_an_az_takes_over_is_named() {
 #[test]
 fn a_meta_plugin_within_a_datacenter_is_named() {
     let inner = "%metafo!v";
-    failing_over("", "192.0.2.1", inner, "")
-        .names(&["config:3: datacenter b is left out: there is no resource metafo!v"]);
+    failing_over("", "192.0.2.1", inner, "").lacks(SERVER, "[pool.w]").names(&[
+        "config:1: without az b pool w would send clients elsewhere: it is left out, with the \
+             names that it answers",
+        "config:3: datacenter b is left out: there is no resource metafo!v",
+    ]);
 }
 
 #[test]
@@ -454,6 +457,8 @@ fn a_name_among_addresses_is_named() {
          dcmap => { a => 192.0.2.1, b => last.example. } } } } }";
     imported(config, "w DYNC metafo!w").lacks(SERVER, "endpoints.b").names(&[
         "config:1: last.example. is a name in a pool of addresses, which is all of one kind",
+        "config:1: without az b pool w would send clients elsewhere: it is left out, with the \
+         names that it answers",
     ]);
 }
 

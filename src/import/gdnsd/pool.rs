@@ -114,17 +114,16 @@ impl<'a> Importer<'a> {
         let dcmap = parameter(scope, "dcmap").and_then(Value::table);
         let mut order = vec![];
         for datacenter in listed {
+            // Also where nothing of it maps: a pool must not go on without its first.
+            let az = self.az(datacenter);
+            order.push(az.clone());
             let Some(value) = dcmap.and_then(|dcmap| get(dcmap, datacenter)) else {
                 let text = format!("datacenter {datacenter} is not in `dcmap`");
                 pool.notes.push(Note::new(&pool.place, text));
                 continue;
             };
             match self.datacenter(value, scope, &mut pool.notes) {
-                Ok(group) => {
-                    let az = self.az(datacenter);
-                    order.push(az.clone());
-                    add(pool, az, group);
-                }
+                Ok(group) => add(pool, az, group),
                 Err(why) => {
                     let text = format!("datacenter {datacenter} is left out: {why}");
                     pool.notes.push(Note::new(&value.place, text));

@@ -364,7 +364,10 @@ fn unchecked_secondary<'a>(members: &mut Vec<Member<'a>>) -> Option<Member<'a>> 
     let (primary, secondary) = (find(true)?, find(false)?);
     let (first, second) = (&members[primary], &members[secondary]);
     // A pool and its fallback both have addresses, or both names.
-    let fits = is_checked(first) && !is_checked(second) && is_named(first) == is_named(second);
+    let fits = !second.endpoints.is_empty()
+        && is_checked(first)
+        && !is_checked(second)
+        && is_named(first) == is_named(second);
     fits.then(|| members.remove(secondary))
 }
 
