@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -125,7 +125,7 @@ fn read(path: &Path) -> Result<(String, String), Failure> {
     Ok((name, text))
 }
 
-/// Writes `files` below `directory`, all of them or, where one is there already, none.
+/// Writes `files` below `directory`, all of them or none: what is there already stays as it is.
 fn write(directory: &Path, files: &Files) -> Result<(), Failure> {
     if let Some(there) = files.keys().map(|file| directory.join(file)).find(|path| path.exists()) {
         return Err(Failure::new(format!(
@@ -133,18 +133,35 @@ fn write(directory: &Path, files: &Files) -> Result<(), Failure> {
             there.display()
         )));
     }
-    for (file, text) in files {
+    let mut made = vec![];
+    let written = files.iter().try_for_each(|(file, text)| {
         let path = directory.join(file);
-        let failed = |error| Failure::new(format!("can't write {}: {error}", path.display()));
-        path.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
-        let mut file = fs::File::create_new(&path).map_err(failed)?;
-        file.write_all(text.as_bytes()).map_err(failed)?;
+        create(&path, text, &mut made)
+            .map_err(|error| Failure::new(format!("can't write {}: {error}", path.display())))
+    });
+    if written.is_err() {
+        for path in made.iter().rev() {
+            let _ = if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };
+        }
     }
-    Ok(())
+    written
+}
+
+/// Writes a new file; it and the directories that it needed join `made`.
+fn create(path: &Path, text: &str, made: &mut Vec<PathBuf>) -> io::Result<()> {
+    let is_missing = |of: &&Path| !of.as_os_str().is_empty() && !of.exists();
+    let missing: Vec<_> = path.ancestors().skip(1).take_while(is_missing).collect();
+    for directory in missing.into_iter().rev() {
+        fs::create_dir(directory)?;
+        made.push(directory.to_owned());
+    }
+    let mut file = fs::File::create_new(path)?;
+    made.push(path.to_owned());
+    file.write_all(text.as_bytes())
 }
 
 fn show(notes: &[Note]) {
-    let mut error = std::io::stderr().lock();
+    let mut error = io::stderr().lock();
     for note in notes {
         let _ = writeln!(error, "not imported: {note}");
     }

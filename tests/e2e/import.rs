@@ -50,6 +50,17 @@ fn with_strict_an_import_that_is_not_whole_fails_and_is_written() {
 }
 
 #[test]
+fn an_import_that_fails_leaves_no_file_behind() {
+    let host = host();
+    host.write("imported/zones", "mine");
+    let shown =
+        host.meridian(&["import", "gdnsd", &fixture("gdnsd"), "--to", "imported"]).failure(1);
+    assert!(shown.contains("can't write imported/zones/"), "{shown}");
+    assert!(!host.path("imported/meridian.toml").exists());
+    assert_eq!(fs::read_to_string(host.path("imported/zones")).unwrap(), "mine");
+}
+
+#[test]
 fn an_import_overwrites_no_file_and_writes_none_then() {
     let host = host();
     host.write("imported/meridian.toml", "mine");
