@@ -359,7 +359,7 @@ location = [1.35]
 country = "UK"
 
 [group]
-asean = ["group:eu", "asn:0x1", "subdivision:XX-1", "net:2001:db8::1"]
+asean = ["group:eu", "asn:0x1", "asn:0", "subdivision:XX-1", "net:2001:db8::1"]
 "#,
         )],
     ),

@@ -262,9 +262,10 @@ fn client_set(text: &str, element: Value<'_>, faults: &mut Faults) -> Option<Cli
         Some(("continent", code)) => continent_set(code),
         Some(("subdivision", code)) => subdivision_set(code),
         Some(("asn", number)) => {
-            Asn::from_text(number).map(ClientSet::Asn).ok_or_else(|| Refusal {
+            let asn = Asn::from_text(number).filter(|asn| asn.0 > 0);
+            asn.map(ClientSet::Asn).ok_or_else(|| Refusal {
                 message: format!("`{number}` is not the number of an autonomous system"),
-                label: "not a number up to 4294967295",
+                label: "not a number from 1 to 4294967295",
                 remedy: "for example \"asn:64500\"".to_owned(),
             })
         }

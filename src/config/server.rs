@@ -228,8 +228,12 @@ impl Reader<'_> {
             return vec![DatabaseFile::by_default(self.directory, environment)];
         };
         let elements = value.array(self.faults).unwrap_or_default();
+        let path = |path: Value<'_>, faults: &mut Faults| match path.as_str() {
+            Some("") => path.bad_value("a path", faults),
+            _ => path.placed_string(faults),
+        };
         let paths: Vec<_> =
-            elements.into_iter().filter_map(|path| path.placed_string(self.faults)).collect();
+            elements.into_iter().filter_map(|element| path(element, self.faults)).collect();
         report_duplicates(&paths, "the database", self.faults);
         let file = |path: Placed<String>| {
             let directory = self.faults.directory(path.span);
