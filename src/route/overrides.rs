@@ -98,9 +98,14 @@ impl Overrides {
         self.0.is_empty()
     }
 
-    /// Adds `order`. Returns the one that it replaces: that for the same targets.
+    /// Adds `order`. Returns the one that it replaces: that of the same name, whose globs may have come
+    /// to other targets then, else that for the same targets.
     pub fn give(&mut self, order: Override) -> Option<Override> {
-        let replaced = self.clear(&order.targets);
+        let namesake = self.0.iter().position(|other| other.given == order.given);
+        let replaced = match namesake {
+            Some(position) => Some(self.0.remove(position)),
+            None => self.clear(&order.targets),
+        };
         self.0.push(order);
         replaced
     }
@@ -165,5 +170,41 @@ impl fmt::Display for Within<'_> {
             write!(f, "{separator} {given:?}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(given: &str, targets: &[&str]) -> Override {
+        Override {
+            kind: OverrideKind::Drain,
+            given: given.into(),
+            targets: targets.iter().map(|target| target.parse().unwrap()).collect(),
+            reason: "deploy".into(),
+            by: "uid 0".into(),
+            given_at: Wall::default(),
+            until: Wall::default(),
+        }
+    }
+
+    #[test]
+    fn a_glob_given_again_replaces_itself_whatever_it_came_to() {
+        let mut overrides = Overrides::default();
+        let before = drain("web/*", &["web/mumbai"]);
+        assert_eq!(overrides.give(before.clone()), None);
+        let again = drain("web/*", &["web/mumbai", "web/paris"]);
+        assert_eq!(overrides.give(again.clone()), Some(before));
+        assert!(overrides.iter().eq([&again]));
+    }
+
+    #[test]
+    fn the_same_targets_in_other_words_replace_too() {
+        let mut overrides = Overrides::default();
+        let before = drain("web/mumbai", &["a.example:web/mumbai"]);
+        overrides.give(before.clone());
+        let again = drain("a.example:web/mumbai", &["a.example:web/mumbai"]);
+        assert_eq!(overrides.give(again), Some(before));
     }
 }
