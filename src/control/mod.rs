@@ -13,6 +13,7 @@ mod listening;
 pub mod load;
 pub mod orders;
 mod quiet;
+mod reload;
 mod saver;
 mod stamp;
 pub mod status;
@@ -20,7 +21,6 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,8 +31,7 @@ use tokio::time::sleep_until;
 
 use crate::answer::{Generation, Snapshot};
 use crate::clock::Clock;
-use crate::config::{Environment, Survey};
-use crate::diag::{Record, Style};
+use crate::config::Environment;
 use crate::probe::{Driver, Observed, Prober};
 use crate::route::{Director, Effects, Eligibility, Event, Overrides, Saved, Transition};
 use crate::serve::{Shared, Transports};
@@ -43,27 +42,16 @@ pub use handle::{Handle, Stopped, Unordered};
 pub use listening::wanted;
 pub use load::{Loaded, Occasion, Report};
 pub use orders::{Order, OrderError, Ordered};
+pub use reload::ReloadReport;
 pub use status::Status;
 
 use handle::Command;
 use orders::Orders;
-use quiet::{Change, Summary};
+use quiet::Change;
+use reload::{Gate, Read, Reloads};
 use saver::Saver;
 use status::{LoadStatus, TransitionCount};
 use watch::Watcher;
-
-/// What came of a reload.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub struct ReloadReport {
-    /// Whether everything in the files took effect.
-    pub clean: bool,
-    /// The generation that the reload led to, or the one that it left serving.
-    pub generation: u64,
-    /// Every fault, rendered for people; empty for none.
-    pub faults: String,
-    /// Every fault, for programs.
-    pub diagnostics: Vec<Record>,
-}
 
 /// The control task's state.
 pub struct Control {
@@ -106,39 +94,6 @@ struct Inbox {
     loads: mpsc::Receiver<Read>,
     loaded: mpsc::Sender<Read>,
     changes: mpsc::Receiver<Change>,
-}
-
-/// What came of reading the files; `None`: that failed, by no fault of theirs.
-type Read = Option<Result<Loaded, Report>>;
-
-/// Who waits for which reload.
-#[derive(Default)]
-struct Reloads {
-    /// The one under way.
-    running: Option<Running>,
-    /// For the one after it: they asked after its files were read.
-    next: Vec<oneshot::Sender<ReloadReport>>,
-    gate: Gate,
-}
-
-/// Whether loads may begin.
-#[derive(Default)]
-enum Gate {
-    #[default]
-    Open,
-    /// Not now; who waits for the one under way to end.
-    Held(Option<oneshot::Sender<LoadStatus>>),
-    /// Not any more.
-    Shut,
-}
-
-/// A reload under way.
-#[derive(Default)]
-struct Running {
-    /// Who waits for it.
-    waiting: Vec<oneshot::Sender<ReloadReport>>,
-    /// What was seen to change; `None`: somebody asked.
-    change: Option<Summary>,
 }
 
 /// Outcomes and commands that may wait for the task.
@@ -414,167 +369,6 @@ impl Control {
         }
     }
 
-    /// Begins to read all files, on a thread of its own, or lines up behind the reading under way.
-    fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
-        self.reloads.next.push(reply);
-        self.begin_next();
-    }
-
-    /// Begins what was asked for, once nothing is under way and if it may.
-    fn begin_next(&mut self) {
-        if self.reloads.running.is_some() {
-            return;
-        }
-        match &mut self.reloads.gate {
-            Gate::Open if self.reloads.next.is_empty() => {}
-            Gate::Open => {
-                let waiting = mem::take(&mut self.reloads.next);
-                self.begin_load(waiting, None);
-            }
-            Gate::Held(holder) => {
-                if let Some(holder) = holder.take() {
-                    // Whoever asked may have left.
-                    let _ = holder.send(self.load.clone());
-                }
-            }
-            // Who waits learns of it by losing the way to the answer.
-            Gate::Shut => self.reloads.next.clear(),
-        }
-    }
-
-    fn end_loads(&mut self) {
-        self.reloads.gate = Gate::Shut;
-        self.watcher.rest();
-        self.begin_next();
-    }
-
-    /// Begins to read the files that changed. Of a load under way the watcher hears when it is over,
-    /// and then tells what that has left.
-    fn reload_changed(&mut self, change: Change) {
-        if self.reloads.running.is_none() {
-            self.begin_load(vec![], Some(change));
-        }
-    }
-
-    fn begin_load(&mut self, waiting: Vec<oneshot::Sender<ReloadReport>>, change: Option<Change>) {
-        let (path, environment) = (self.path.clone(), self.environment.clone());
-        let (previous, done) = (self.loaded.clone(), self.inbox.loaded.clone());
-        let (still, summary) = change.map(|change| (change.still, change.summary)).unzip();
-        let occasion = still.map_or(Occasion::Asked, Occasion::Watched);
-        self.reloads.running = Some(Running { waiting, change: summary });
-        let spawned = std::thread::Builder::new().name("load".into()).spawn(move || {
-            let read = || load::load(&path, &environment, Some(&previous), occasion);
-            // Control has ended if nobody takes it.
-            let _ = done.blocking_send(catch_unwind(AssertUnwindSafe(read)).ok());
-        });
-        if let Err(error) = spawned {
-            tracing::error!(%error, "can't start a thread to load the files: {error}");
-            self.replace(None);
-        }
-    }
-
-    /// What was read takes effect, or is refused.
-    fn replace(&mut self, read: Read) {
-        let now = self.clock.now();
-        let Running { waiting, change } = self.reloads.running.take().unwrap_or_default();
-        let report = read.map(|result| match result {
-            Ok(loaded) => {
-                let mut report = self.take(loaded, now);
-                self.watch(*mem::take(&mut report.survey));
-                report
-            }
-            Err(mut report) => {
-                self.watcher.refused(*mem::take(&mut report.survey));
-                report
-            }
-        });
-        let generation = self.shared.load().generation.0;
-        let told = match report {
-            Some(report) => {
-                // Of what is being changed there is nothing to tell: the watcher looks on.
-                if !report.is_void {
-                    let mut new = self.load.next(&report, now.wall);
-                    if change.is_none() {
-                        new = self.load.errors.iter().map(|error| error.text.clone()).collect();
-                    }
-                    self.tell_load(&new, change.as_ref(), generation);
-                }
-                ReloadReport {
-                    clean: report.is_clean(),
-                    generation,
-                    faults: report.render(Style::Plain),
-                    diagnostics: report.records(),
-                }
-            }
-            None => {
-                self.load.not_read(NOT_READ, now.wall);
-                self.tell_load(&[NOT_READ.into()], change.as_ref(), generation);
-                self.watcher.failed();
-                let faults = format!("{NOT_READ}\n");
-                ReloadReport { clean: false, generation, faults, diagnostics: vec![] }
-            }
-        };
-        for reply in waiting {
-            // Whoever asked may have left.
-            let _ = reply.send(told.clone());
-        }
-        self.begin_next();
-    }
-
-    /// Has the files watched that a load has looked at, if the settings want it.
-    fn watch(&self, survey: Survey) {
-        if self.loaded.settings().watch {
-            self.watcher.loaded(survey);
-        } else {
-            self.watcher.rest();
-        }
-    }
-
-    /// The `errors` of a load that nobody knows yet, each in a line, and what it came to.
-    fn tell_load(&self, errors: &[String], change: Option<&Summary>, generation: u64) {
-        for line in errors {
-            tracing::error!("{line}");
-        }
-        let LoadStatus { clean, warnings, errors, .. } = &self.load;
-        let why = change.map(|change| format!("{change}; ")).unwrap_or_default();
-        if *clean {
-            tracing::info!(generation, warnings, "{why}reloaded: generation {generation}");
-        } else if errors.is_empty() {
-            tracing::info!(
-                generation,
-                warnings,
-                "{why}reloaded but for what is still being changed: generation {generation}"
-            );
-        } else {
-            let errors = errors.len();
-            tracing::error!(
-                generation,
-                errors,
-                "{why}what has errors stays as it was; errors: {errors}"
-            );
-        }
-    }
-
-    fn take(&mut self, mut loaded: Loaded, now: Now) -> Report {
-        for change in loaded.settings().restart_needed(self.loaded.settings()) {
-            tracing::warn!("{change} takes effect when the server is restarted");
-        }
-        let mut report = mem::take(&mut loaded.report);
-        report.diagnostics.extend(self.listen(&loaded));
-        for note in &report.notes {
-            tracing::info!("{note}");
-        }
-        self.loaded = Arc::new(loaded);
-        let mut effects = self.director.apply(Event::Replace(self.loaded.routing.clone()), now);
-        self.driver.replace(effects.epoch, self.loaded.probes.clone());
-        // Zones and views belong to the new topology: one generation holds all of it.
-        let generation = self.shared.load().generation;
-        let routes = effects.routes.take().unwrap_or_else(|| self.director.routes());
-        self.publish(self.loaded.snapshot(generation, routes), now);
-        self.carry_out(effects, now);
-        report
-    }
-
     /// The counts of every az of every pool, those that never changed too.
     fn transition_counts(&self) -> Vec<TransitionCount> {
         let topology = &self.loaded.routing.topology;
@@ -606,9 +400,6 @@ impl Control {
         }
     }
 }
-
-/// What is told of files that could not be read by no fault of theirs.
-const NOT_READ: &str = "the files were not read: a thread for it could not start, or it panicked";
 
 /// How often databases that nobody seems to update are told.
 const REMINDER: Duration = Duration::from_secs(24 * 3600);
