@@ -20,20 +20,20 @@ impl Clock {
         Self { start: Instant::now() }
     }
 
-    /// Both clocks. A wall clock set before 1970 reads as 1970.
+    /// Both clocks.
     pub fn now(&self) -> Now {
-        Now {
-            mono: Monotonic::from_start(self.start.elapsed()),
-            wall: Wall::from_epoch(
-                SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-            ),
-        }
+        Now { mono: Monotonic::from_start(self.start.elapsed()), wall: wall() }
     }
 
     /// The instant that `at` stands for, to wait for it.
     pub fn instant(&self, at: Monotonic) -> Instant {
         self.start + at.since_start()
     }
+}
+
+/// The wall clock. One that is set before 1970 reads as 1970.
+pub fn wall() -> Wall {
+    Wall::from_epoch(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// How long the calling thread has been on a core.

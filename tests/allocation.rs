@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use meridian::answer::{Kind, Request, Snapshot, Transport, answer};
 use meridian::serve::udp::Worker;
 use meridian::serve::{Totals, bind};
+use meridian::time::Wall;
 use meridian::wire::{Name, RecordType};
 
 #[path = "support/world.rs"]
@@ -88,7 +89,12 @@ fn answering_allocates_nothing() {
     for (name, rtype, kind) in QUESTIONS {
         for message in [query(name, rtype, false), query(name, rtype, true)] {
             let peer = IpAddr::from(Ipv4Addr::new(1, 0, 0, 1));
-            let request = Request { message: &message, peer, transport: Transport::Udp };
+            let request = Request {
+                message: &message,
+                peer,
+                transport: Transport::Udp,
+                now: Wall::default(),
+            };
             let before = ALLOCATIONS.get();
             let answered = answer(&snapshot, &request, &mut out);
             let allocations = ALLOCATIONS.get() - before;
@@ -107,7 +113,12 @@ fn what_can_not_be_answered_allocates_nothing() {
     let whole = query("www.example.", RecordType::A, true);
     for len in 0..whole.len() {
         let peer = IpAddr::from(Ipv4Addr::new(1, 0, 0, 1));
-        let request = Request { message: &whole[..len], peer, transport: Transport::Udp };
+        let request = Request {
+            message: &whole[..len],
+            peer,
+            transport: Transport::Udp,
+            now: Wall::default(),
+        };
         let before = ALLOCATIONS.get();
         let answered = answer(&snapshot, &request, &mut out);
         assert_eq!(ALLOCATIONS.get() - before, 0, "{len} octets");

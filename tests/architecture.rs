@@ -25,7 +25,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ("systemd", &[]),
     ("import", &["geo"]),
     ("probe", &["clock", "health"]),
-    ("serve", &["answer", "systemd", "wire"]),
+    ("serve", &["answer", "clock", "systemd", "wire"]),
     ("config", &["answer", "diag", "wire", "zone", "geo", "health", "route"]),
     (
         "control",

@@ -13,6 +13,7 @@ use crate::geo::{Place, PointSource, Slot};
 use crate::route::{
     self, AllDown, AzState, ClientSet, Family, Match, Policy, ShownOverride, ViewSpec,
 };
+use crate::time::Wall;
 use crate::wire::edns::OPTION_CLIENT_SUBNET;
 use crate::wire::{CLASS_IN, Name, NameError, RecordType};
 
@@ -216,7 +217,12 @@ pub fn explain(
     health: Option<&route::Status>,
 ) -> Explanation {
     let message = question.message();
-    let request = Request { message: &message, peer: question.client, transport: Transport::Tcp };
+    let request = Request {
+        message: &message,
+        peer: question.client,
+        transport: Transport::Tcp,
+        now: Wall::default(),
+    };
     let mut out = vec![0; usize::from(u16::MAX)];
     let mut recorder = Recorder { steered: vec![] };
     let answer = answer_observed(snapshot, &request, &mut out, &mut recorder);

@@ -9,6 +9,7 @@ mod pool;
 use std::net::IpAddr;
 
 use crate::route::{AzId, PoolId};
+use crate::time::Wall;
 use crate::wire::{
     CLASS_IN, ClientSubnet, Edns, Full, HEADER, Head, OptRecord, Qname, Query, Rcode, RecordType,
     Section, Unanswerable, Writer,
@@ -27,6 +28,8 @@ pub struct Request<'a> {
     pub peer: IpAddr,
     /// What it came by.
     pub transport: Transport,
+    /// When it came.
+    pub now: Wall,
 }
 
 /// What carries a message; decides how long a response may be.

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Request, Transport, answer};
+use crate::clock;
 
 use super::listen::BACKLOG;
 use super::{Shared, Tally};
@@ -271,13 +272,14 @@ impl Connection {
     /// Returns how much of `input` they were; `None` if there was not one.
     fn answer_waiting(&self, input: &[u8], output: &mut Vec<u8>) -> Option<usize> {
         let snapshot = self.shared.load();
+        let (peer, transport, now) = (self.place.address, Transport::Tcp, clock::wall());
         let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let mut rest = input;
         while output.len() < FLUSH
             && let Some((message, tail)) = take_message(rest)
         {
             rest = tail;
-            let request = Request { message, peer: self.place.address, transport: Transport::Tcp };
+            let request = Request { message, peer, transport, now };
             RESPONSE.with_borrow_mut(|response| {
                 let answered =
                     catch_unwind(AssertUnwindSafe(|| answer(&snapshot, &request, response)));

@@ -14,6 +14,7 @@ use arc_swap::Cache;
 use socket2::SockRef;
 
 use crate::answer::{Answer, Request, Transport, answer};
+use crate::clock;
 
 use super::datagrams::{BATCH, Batch};
 use super::{Shared, Tally};
@@ -122,8 +123,9 @@ fn run(
         };
         // An idle worker too must let go of an old snapshot.
         let snapshot = cache.load();
+        let now = clock::wall();
         batch.answer(received, |message, peer, out| {
-            let request = Request { message, peer, transport: Transport::Udp };
+            let request = Request { message, peer, transport: Transport::Udp, now };
             let answered = catch_unwind(AssertUnwindSafe(|| answer(snapshot, &request, out)));
             let Ok(answer) = answered else {
                 tally.count_panic();

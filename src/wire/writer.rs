@@ -13,8 +13,10 @@ use super::rr::{CLASS_IN, Rcode, RecordType};
 pub struct Writer<'a> {
     buffer: &'a mut [u8],
     len: usize,
-    /// What records may fill: the limit of the transport less what is reserved for OPT.
+    /// What may be filled now: what `end` allows, less what is reserved for OPT.
     limit: usize,
+    /// The limit of the transport.
+    end: usize,
 }
 
 /// Which count of the header a record adds to.
@@ -62,7 +64,8 @@ impl<'a> Writer<'a> {
         limit: usize,
         reserved: usize,
     ) -> Option<Self> {
-        let limit = limit.min(buffer.len()).checked_sub(reserved)?;
+        let end = limit.min(buffer.len());
+        let limit = end.checked_sub(reserved)?;
         let len = head.bytes.len();
         if len > limit || len < HEADER {
             return None;
@@ -76,7 +79,7 @@ impl<'a> Writer<'a> {
         header[4] = 0;
         header[5] = u8::from(len > HEADER);
         header[6..].fill(0);
-        Some(Self { buffer, len, limit })
+        Some(Self { buffer, len, limit, end })
     }
 
     /// The octets written so far.
@@ -245,30 +248,14 @@ impl<'a> Writer<'a> {
     pub fn finish(mut self, rcode: Rcode, opt: Option<OptRecord<'_>>) -> usize {
         self.set_rcode(rcode);
         let Some(opt) = opt else { return self.len };
-        self.limit = self.buffer.len();
+        self.limit = self.end;
         let [payload_high, payload_low] = opt.udp_payload.to_be_bytes();
-        let options = opt.client_subnet.map_or(0, |(subnet, _)| 4 + subnet.wire.len());
-        let [len_high, len_low] = (options as u16).to_be_bytes();
         let dnssec_ok = u8::from(opt.dnssec_ok) << 7;
         let extended = rcode as u8 >> 4;
-        let fixed = [
-            0,
-            0,
-            RecordType::OPT.0 as u8,
-            payload_high,
-            payload_low,
-            extended,
-            0,
-            dnssec_ok,
-            0,
-            len_high,
-            len_low,
-        ];
+        let rtype = RecordType::OPT.0 as u8;
+        let fixed = [0, 0, rtype, payload_high, payload_low, extended, 0, dnssec_ok, 0, 0, 0];
         let mark = self.mark();
-        let put = self.append(&fixed).and_then(|()| match opt.client_subnet {
-            Some((subnet, scope)) => self.append_client_subnet(subnet, scope),
-            None => Ok(()),
-        });
+        let put = self.append(&fixed).and_then(|()| self.put_options(&opt));
         match put {
             Ok(()) => self.count(Section::Additional, 1),
             Err(Full) => self.rewind(mark),
@@ -276,20 +263,34 @@ impl<'a> Writer<'a> {
         self.len
     }
 
+    /// The options behind an OPT record's fixed part, which ends here.
+    fn put_options(&mut self, opt: &OptRecord<'_>) -> Result<(), Full> {
+        let rdata = self.len;
+        if let Some((subnet, scope)) = opt.client_subnet {
+            let [family_high, family_low, source, _, address @ ..] = subnet.wire else {
+                return Err(Full);
+            };
+            let head = [*family_high, *family_low, *source, scope];
+            self.put_option(rdata, OPTION_CLIENT_SUBNET, &[&head, address])?;
+        }
+        Ok(())
+    }
+
+    /// One option, whole or not at all, of the OPT record whose RDATA begins at `rdata`.
+    fn put_option(&mut self, rdata: usize, code: u16, value: &[&[u8]]) -> Result<(), Full> {
+        let len: usize = value.iter().map(|part| part.len()).sum();
+        if self.len + 4 + len > self.limit {
+            return Err(Full);
+        }
+        let [code_high, code_low] = code.to_be_bytes();
+        let [len_high, len_low] = (len as u16).to_be_bytes();
+        self.extend_record(rdata, &[code_high, code_low, len_high, len_low])?;
+        value.iter().try_for_each(|part| self.extend_record(rdata, part))
+    }
+
     /// The octets that the OPT record of [`Self::finish`] takes.
     pub fn opt_len(client_subnet: Option<ClientSubnet<'_>>) -> usize {
         11 + client_subnet.map_or(0, |subnet| 4 + subnet.wire.len())
-    }
-
-    fn append_client_subnet(&mut self, subnet: ClientSubnet<'_>, scope: u8) -> Result<(), Full> {
-        let len = subnet.wire.len() as u8;
-        self.append(&[0, OPTION_CLIENT_SUBNET as u8, 0, len])?;
-        let start = self.len;
-        self.append(subnet.wire)?;
-        if let Some(octet) = self.buffer.get_mut(start + 3) {
-            *octet = scope;
-        }
-        Ok(())
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), Full> {

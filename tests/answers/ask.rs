@@ -7,6 +7,7 @@ use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{RData, Record, RecordType};
 use ipnet::IpNet;
 use meridian::answer::{Answer, Request, Snapshot, Transport, answer};
+use meridian::time::Wall;
 use meridian::wire;
 
 /// A question and the ways of asking it.
@@ -91,7 +92,12 @@ impl Ask {
     /// Asks `snapshot`. What every response to a question owes is asserted here.
     pub(crate) fn of(&self, snapshot: &Snapshot) -> (Answer, Vec<u8>) {
         let message = self.message();
-        let request = Request { message: &message, peer: self.peer, transport: self.transport };
+        let request = Request {
+            message: &message,
+            peer: self.peer,
+            transport: self.transport,
+            now: Wall::default(),
+        };
         let mut out = vec![0; 65_535];
         let answer = answer(snapshot, &request, &mut out);
         out.truncate(answer.len);

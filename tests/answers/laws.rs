@@ -11,6 +11,7 @@ use meridian::answer::explain::{Steering, Verdict};
 use meridian::answer::{Question, Request, Snapshot, Transport, answer, explain};
 use meridian::geo::{Salt, Slot, is_routable};
 use meridian::route::{AllDown, Family, Pool};
+use meridian::time::Wall;
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::sample::{Index, select};
@@ -31,7 +32,7 @@ proptest! {
         room in prop_oneof![Just(4096_usize), 0..600_usize],
     ) {
         let mut out = vec![0xa5; room];
-        let request = Request { message: &message, peer, transport };
+        let request = Request { message: &message, peer, transport, now: Wall::default() };
         let answered = answer(snapshot, &request, &mut out);
         prop_assert!(answered.len <= room);
         if answered.len == 0 {

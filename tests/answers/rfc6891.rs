@@ -1,6 +1,7 @@
 //! RFC 6891: EDNS, and how long a response may be.
 
 use meridian::answer::{Kind, Request, Transport, answer};
+use meridian::time::Wall;
 
 use super::server::Server;
 use super::{Ask, World, check, show};
@@ -135,7 +136,12 @@ fn opt_is_never_dropped_however_little_room_there_is() {
     {
         let ask = Ask::new(ask);
         let message = ask.message();
-        let request = Request { message: &message, peer: ask.peer, transport: ask.transport };
+        let request = Request {
+            message: &message,
+            peer: ask.peer,
+            transport: ask.transport,
+            now: Wall::default(),
+        };
         for room in 0..700 {
             let mut out = vec![0; room];
             let answered = answer(&zone, &request, &mut out);
