@@ -3,7 +3,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Kind, Observer, Response, Step};
+use super::lookup::{Response, Step};
+use super::{Kind, Observer};
 use crate::answer::hints::{Families, Hinted, IPV4HINT, IPV6HINT, MANDATORY, Parameter, mandatory};
 use crate::answer::steer::Steered;
 use crate::route::{Family, PoolId};
