@@ -34,27 +34,30 @@ pub struct ClientSubnet<'a> {
     pub source: u8,
 }
 
-/// A record section that can't be read, or more than one OPT record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
+/// A record section that can't be read, or an OPT record where or as none may be (RFC 6891 section
+/// 6.1.1): out of the additional section, not owned by the root, or a second one.
+#[derive(Clone, Copy, Debug)]
+pub struct Malformed<'a> {
+    /// The OPT record that was read before.
+    pub edns: Option<Edns<'a>>,
+}
 
 impl<'a> Edns<'a> {
     /// Finds the OPT record in the sections behind the question: `before` records of answer and
-    /// authority, then `additional` ones.
+    /// authority, then `additional` ones. What follows them is passed over.
     pub fn find(
         mut rest: &'a [u8],
         before: u32,
         additional: u32,
-    ) -> Result<Option<Self>, Malformed> {
+    ) -> Result<Option<Self>, Malformed<'a>> {
         let mut found = None;
         for index in 0..before + additional {
-            let record = Record::take(&mut rest).ok_or(Malformed)?;
-            if record.rtype != RecordType::OPT || index < before {
+            let record = Record::take(&mut rest).ok_or(Malformed { edns: found })?;
+            if record.rtype != RecordType::OPT {
                 continue;
             }
-            // RFC 6891 section 6.1.1: one, owned by the root.
-            if found.is_some() || !record.root_owner {
-                return Err(Malformed);
+            if found.is_some() || !record.root_owner || index < before {
+                return Err(Malformed { edns: found });
             }
             found = Some(Self::from_record(&record));
         }
@@ -70,7 +73,8 @@ impl<'a> Edns<'a> {
             client_subnet: None,
             malformed: false,
         };
-        let mut rest = record.rdata;
+        // What an option means is known of version 0 alone.
+        let mut rest = if version == 0 { record.rdata } else { &[] };
         while !rest.is_empty() {
             let Some((code, value)) = take_option(&mut rest) else {
                 edns.malformed = true;
@@ -137,6 +141,15 @@ impl<'a> Record<'a> {
             rdata,
         })
     }
+}
+
+/// Passes over `count` questions.
+pub(super) fn skip_questions(mut rest: &[u8], count: u16) -> Option<&[u8]> {
+    for _ in 0..count {
+        skip_name(&mut rest)?;
+        rest = rest.get(4..)?;
+    }
+    Some(rest)
 }
 
 fn skip_name(rest: &mut &[u8]) -> Option<()> {
@@ -214,7 +227,8 @@ mod tests {
     fn one_opt_record_at_the_root_is_allowed() {
         let one = opt(&[]);
         let two = [one.clone(), one.clone()].concat();
-        assert!(Edns::find(&two, 0, 2).is_err());
+        assert!(Edns::find(&two, 0, 2).unwrap_err().edns.is_some(), "the first was read");
+        assert!(Edns::find(&one, 1, 0).unwrap_err().edns.is_none(), "not additional");
         let owned = [b"\x01a", &one[..]].concat();
         assert!(Edns::find(&owned, 0, 1).is_err());
         assert!(Edns::find(&one[..one.len() - 1], 0, 1).is_err());

@@ -1,10 +1,11 @@
 //! Parses a query as it came from the network, without copying more than its name.
 //!
 //! [`Query::parse`] accepts any bytes. It reads the header, the one question and the EDNS options
-//! that matter, and tells apart what must be dropped (it may be a reflected response), what gets
-//! an error with the question echoed, and what gets an error with a bare header.
+//! that matter, and tells apart what must be dropped (it may be a reflected response) and what gets
+//! an error: with the question echoed where there is one that can be read, and with OPT where that
+//! can be.
 
-use super::edns::Edns;
+use super::edns::{Edns, Malformed, skip_questions};
 use super::qname::Qname;
 use super::rr::{Rcode, RecordType};
 
@@ -43,7 +44,7 @@ pub enum Unanswerable<'a> {
         rcode: Rcode,
         /// What to echo.
         head: Head<'a>,
-        /// Whether an OPT record was read, so that one must be sent (RFC 6891 section 6.1.1).
+        /// The OPT record that was read, so that one must be sent (RFC 6891 section 6.1.1).
         edns: Option<Edns<'a>>,
     },
 }
@@ -64,49 +65,60 @@ impl<'a> Query<'a> {
         let Some((header, body)) = message.split_first_chunk::<HEADER>() else {
             return Err(Unanswerable::Drop);
         };
-        let [_, _, flags, _, qd_high, qd_low, counts @ ..] = *header;
+        let [_, _, flags, _, counts @ ..] = *header;
         if flags & 0x80 != 0 {
             return Err(Unanswerable::Drop);
         }
+        let [questions, answers, authorities, additional] = sections(counts);
         let bare = Head { bytes: header };
-        let refuse = |rcode, head, edns| Err(Unanswerable::Reply { rcode, head, edns });
+        let question = if questions == 1 { Question::read(body, qname) } else { None };
+        let (head, records) = match &question {
+            Some(question) => {
+                let head = message.get(..HEADER + question.len).unwrap_or(header);
+                (Head { bytes: head }, body.get(question.len..))
+            }
+            None => (bare, skip_questions(body, questions)),
+        };
+        let before = u32::from(answers) + u32::from(authorities);
+        let records = records.ok_or(Malformed { edns: None });
+        let found = records.and_then(|rest| Edns::find(rest, before, additional.into()));
+        let edns = found.unwrap_or_else(|malformed| malformed.edns);
+        let refuse = |rcode| Err(Unanswerable::Reply { rcode, head, edns });
         if flags & 0x78 != 0 {
-            return refuse(Rcode::NotImp, bare, None);
+            return refuse(Rcode::NotImp);
         }
-        if (qd_high, qd_low) != (0, 1) {
-            return refuse(Rcode::FormErr, bare, None);
+        let (Some(question), Ok(_)) = (question, found) else { return refuse(Rcode::FormErr) };
+        match edns {
+            Some(edns) if edns.version != 0 => refuse(Rcode::BadVers),
+            Some(edns) if edns.malformed => refuse(Rcode::FormErr),
+            _ => Ok(Self { head, qtype: question.qtype, qclass: question.qclass, edns }),
         }
-        if qname.read(body).is_none() {
-            return refuse(Rcode::FormErr, bare, None);
-        }
-        let question = qname.as_wire().len() + 4;
-        let Some((&[.., t1, t0, c1, c0], records)) = body.split_at_checked(question) else {
-            return refuse(Rcode::FormErr, bare, None);
-        };
-        let head = Head { bytes: message.get(..HEADER + question).unwrap_or(header) };
-        let [an1, an0, ns1, ns0, ar1, ar0] = counts;
-        let records_before =
-            u32::from(u16::from_be_bytes([an1, an0])) + u32::from(u16::from_be_bytes([ns1, ns0]));
-        let additional = u32::from(u16::from_be_bytes([ar1, ar0]));
-        let edns = match Edns::find(records, records_before, additional) {
-            Ok(edns) => edns,
-            Err(_) => return refuse(Rcode::FormErr, head, None),
-        };
-        if let Some(edns) = edns {
-            if edns.version != 0 {
-                return refuse(Rcode::BadVers, head, Some(edns));
-            }
-            if edns.malformed {
-                return refuse(Rcode::FormErr, head, Some(edns));
-            }
-        }
-        Ok(Self {
-            head,
-            qtype: RecordType(u16::from_be_bytes([t1, t0])),
-            qclass: u16::from_be_bytes([c1, c0]),
-            edns,
-        })
     }
+}
+
+/// The question behind the header.
+struct Question {
+    /// In octets, from the name's first to the class's last.
+    len: usize,
+    qtype: RecordType,
+    qclass: u16,
+}
+
+impl Question {
+    /// Reads it; the name goes to `qname`. `None` if it is cut short or its name has a pointer.
+    fn read(body: &[u8], qname: &mut Qname) -> Option<Self> {
+        qname.read(body)?;
+        let name = qname.as_wire().len();
+        let &[t1, t0, c1, c0] = body.get(name..)?.first_chunk::<4>()?;
+        let qtype = RecordType(u16::from_be_bytes([t1, t0]));
+        Some(Self { len: name + 4, qtype, qclass: u16::from_be_bytes([c1, c0]) })
+    }
+}
+
+/// QDCOUNT, ANCOUNT, NSCOUNT and ARCOUNT.
+fn sections(counts: [u8; 8]) -> [u16; 4] {
+    let [qd1, qd0, an1, an0, ns1, ns0, ar1, ar0] = counts;
+    [[qd1, qd0], [an1, an0], [ns1, ns0], [ar1, ar0]].map(u16::from_be_bytes)
 }
 
 #[cfg(test)]
@@ -165,6 +177,35 @@ mod tests {
         assert_eq!(rcode(&with(|m| m[2] |= 4 << 3)), Some(Rcode::NotImp));
         assert_eq!(rcode(&with(|m| m[5] = 0)), Some(Rcode::FormErr));
         assert_eq!(rcode(&with(|m| m[5] = 2)), Some(Rcode::FormErr));
+    }
+
+    #[test]
+    fn an_error_echoes_the_question_and_opt_wherever_they_can_be_read() {
+        const OPT: &[u8] = b"\0\0\x29\x04\xd0\0\0\0\0\0\0";
+        let told = |message: &[u8]| match parse(message) {
+            Err(Unanswerable::Reply { head, edns, .. }) => (head.bytes.len(), edns.is_some()),
+            other => panic!("{other:?}"),
+        };
+        let with_opt = |patch: fn(&mut Vec<u8>)| {
+            with(|m| {
+                m[11] = 1;
+                patch(m);
+                m.extend(OPT);
+            })
+        };
+        assert_eq!(told(&with_opt(|m| m[2] |= 5 << 3)), (WWW.len(), true), "UPDATE");
+        let none = with_opt(|m| {
+            m[5] = 0;
+            m.truncate(HEADER);
+        });
+        assert_eq!(told(&none), (HEADER, true), "no question");
+        let two = with_opt(|m| {
+            m[5] = 2;
+            m.extend(b"\xc0\x0c\0\x1c\0\x01");
+        });
+        assert_eq!(told(&two), (HEADER, true), "two questions");
+        let cut = with_opt(|m| m[2] |= 5 << 3);
+        assert_eq!(told(&cut[..cut.len() - 1]), (WWW.len(), false), "half an OPT");
     }
 
     #[test]

@@ -46,6 +46,7 @@ fn every_other_opcode_is_not_implemented() {
         let response = server.ask(&query);
         assert_eq!(response[2], 0x80 | opcode << 3, "QR and the opcode");
         assert_eq!(response[3], 4, "NOTIMP");
+        assert_eq!(response[4..], query[4..], "the question");
     }
 }
 

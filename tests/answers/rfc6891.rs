@@ -91,6 +91,31 @@ fn section_6_1_1_two_opt_records_are_a_format_error() {
     let mut query = Ask::new("small.example. A +edns").message();
     query.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
     query[11] = 2;
+    // Without OPT it would say that EDNS is not known here (section 7).
+    assert_eq!(show(&server.ask(&query)), "FORMERR edns=1232");
+}
+
+#[test]
+fn section_6_1_1_an_opt_record_out_of_the_additional_section_is_a_format_error() {
+    let server = Server::start(world().snapshot());
+    for section in [7, 9] {
+        let mut query = Ask::new("small.example. A +edns").message();
+        (query[section], query[11]) = (1, 0);
+        assert_eq!(show(&server.ask(&query)), "FORMERR");
+        // With one in the right place besides.
+        query.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
+        query[11] = 1;
+        assert_eq!(show(&server.ask(&query)), "FORMERR");
+    }
+}
+
+#[test]
+fn an_opt_record_whose_owner_is_a_pointer_is_a_format_error() {
+    let server = Server::start(world().snapshot());
+    let mut query = Ask::new("small.example. A").message();
+    let root = query.len() as u8 - 5;
+    query.extend([0xc0, root, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
+    query[11] = 1;
     assert_eq!(show(&server.ask(&query)), "FORMERR");
 }
 
@@ -115,6 +140,40 @@ fn options_that_end_early_are_a_format_error() {
     let zone = world().snapshot();
     let ask = Ask { options: vec![0, 10, 0, 8, 1], ..Ask::new("example. NS +edns") };
     assert_eq!(show(&ask.of(&zone).1), "FORMERR edns=1232");
+}
+
+#[test]
+fn section_6_1_1_errors_have_opt_where_the_query_has() {
+    let server = Server::start(world().snapshot());
+    for (opcode, count, expected) in
+        [(0, 0, "FORMERR edns=1232"), (4, 1, "NOTIMP edns=1232"), (5, 1, "NOTIMP edns=1232")]
+    {
+        let mut query = Ask::new("small.example. A +edns").message();
+        query[2] |= opcode << 3;
+        if count == 0 {
+            query.drain(12..query.len() - 11);
+            query[5] = 0;
+        }
+        assert_eq!(show(&server.ask(&query)), expected);
+    }
+}
+
+#[test]
+fn section_6_1_4_flags_that_are_not_defined_are_ignored_and_not_echoed() {
+    let server = Server::start(world().snapshot());
+    let mut query = Ask::new("example. NS +do").message();
+    let flags = query.len() - 4;
+    (query[flags], query[flags + 1]) = (0xff, 0xff);
+    let response = server.ask(&query);
+    assert_eq!(show(&response), "NOERROR aa edns=1232 do\nan example. 3600 NS ns.test.");
+    assert_eq!(response[response.len() - 4..], [0x80, 0, 0, 0]);
+}
+
+#[test]
+fn options_of_a_version_that_is_not_known_are_not_read() {
+    let zone = world().snapshot();
+    let ask = Ask { options: vec![0, 8, 0, 8, 1], ..Ask::new("example. NS +version=1") };
+    assert_eq!(show(&ask.of(&zone).1), "BADVERS edns=1232");
 }
 
 #[test]
