@@ -1,6 +1,7 @@
-//! Questions as `dig` takes them, and responses as text.
+//! Questions as `dig` takes them, and responses as text. What asks from this host is asked of the
+//! answering function and over a socket: both must give the same octets.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use hickory_proto::op::Message;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
@@ -9,6 +10,8 @@ use ipnet::IpNet;
 use meridian::answer::{Answer, Request, Snapshot, Transport, answer};
 use meridian::time::Wall;
 use meridian::wire;
+
+use super::server::ask_over_a_socket;
 
 /// A question and the ways of asking it.
 #[derive(Clone, Debug)]
@@ -29,7 +32,8 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    /// `name type [+edns[=payload]] [+do] [+tcp] [+id=n] [+from=address] [+subnet=network]`
+    /// `name type [+edns[=payload]] [+do] [+tcp] [+id=n] [+from=address] [+subnet=network]`, from
+    /// 127.0.0.1 by UDP where nothing else is said.
     pub(crate) fn new(text: &str) -> Self {
         let mut words = text.split_whitespace();
         let mut ask = Self {
@@ -37,7 +41,7 @@ impl Ask {
             rtype: wire::RecordType::from_text(words.next().unwrap()).unwrap(),
             class: wire::CLASS_IN,
             id: 0x1234,
-            peer: "192.0.2.99".parse().unwrap(),
+            peer: Ipv4Addr::LOCALHOST.into(),
             transport: Transport::Udp,
             edns: None,
             version: 0,
@@ -89,7 +93,8 @@ impl Ask {
         message
     }
 
-    /// Asks `snapshot`. What every response to a question owes is asserted here.
+    /// Asks `snapshot`, over a socket too if the peer is 127.0.0.1. What every response to a question
+    /// owes is asserted here.
     pub(crate) fn of(&self, snapshot: &Snapshot) -> (Answer, Vec<u8>) {
         let message = self.message();
         let request = Request {
@@ -104,6 +109,10 @@ impl Ask {
         assert_eq!(out[..2], message[..2], "the id");
         assert_eq!(out[2] & 0x80, 0x80, "QR");
         assert_eq!(out[12..][..self.question_len()], message[12..][..self.question_len()]);
+        if self.peer == Ipv4Addr::LOCALHOST {
+            let received = ask_over_a_socket(snapshot, self.transport, &message);
+            assert_eq!(received, out, "what came over a socket, and what the function gave");
+        }
         (answer, out)
     }
 

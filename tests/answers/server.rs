@@ -1,7 +1,7 @@
 //! The transports on sockets of loopback addresses, with ports that the kernel chooses.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 /// What serves a snapshot over UDP and TCP; ends when dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    shared: Arc<ArcSwap<Snapshot>>,
     stop: watch::Sender<Phase>,
     worker: Option<Worker>,
     _runtime: Runtime,
@@ -49,13 +50,18 @@ impl Server {
         let (stop, phase) = watch::channel(Phase::Serving);
         let acceptor = Acceptor {
             listener: listener.tcp,
-            shared,
+            shared: shared.clone(),
             tally: Arc::new(Mutex::new(totals.tally(Transport::Tcp))),
             admission: Admission::new(limits),
             phase,
         };
         runtime.spawn(acceptor.run());
-        Self { address: listener.address, stop, worker: Some(worker), _runtime: runtime }
+        Self { address: listener.address, shared, stop, worker: Some(worker), _runtime: runtime }
+    }
+
+    /// Serves `snapshot` to whoever asks from now on.
+    fn publish(&self, snapshot: Snapshot) {
+        self.shared.store(Arc::new(snapshot));
     }
 
     /// Sends `messages` as datagrams from one socket and returns the first `count` responses.
@@ -87,11 +93,14 @@ impl Server {
         stream
     }
 
-    /// Sends one message over a connection of its own and returns the response.
+    /// Sends one message over a connection of its own and returns the response, the only one.
     pub(crate) fn tcp(&self, message: &[u8]) -> Vec<u8> {
         let mut stream = self.connect();
         stream.write_all(&framed(message)).unwrap();
-        read_message(&mut stream)
+        stream.shutdown(Shutdown::Write).unwrap();
+        let response = read_message(&mut stream);
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "nothing comes after the response");
+        response
     }
 }
 
@@ -106,6 +115,25 @@ impl Drop for Server {
             worker.join();
         }
     }
+}
+
+/// The response of a server of `snapshot` to 127.0.0.1.
+pub(crate) fn ask_over_a_socket(
+    snapshot: &Snapshot,
+    transport: Transport,
+    message: &[u8],
+) -> Vec<u8> {
+    /// Servers that nobody uses: one for each test that runs is enough.
+    static IDLE: Mutex<Vec<Server>> = Mutex::new(vec![]);
+    let idle = IDLE.lock().unwrap().pop();
+    let server = idle.unwrap_or_else(|| Server::start(snapshot.clone()));
+    server.publish(snapshot.clone());
+    let response = match transport {
+        Transport::Udp => server.ask(message),
+        Transport::Tcp => server.tcp(message),
+    };
+    IDLE.lock().unwrap().push(server);
+    response
 }
 
 /// A message behind its length (RFC 1035 section 4.2.2).
