@@ -1,67 +1,8 @@
-//! No file is a crash, a hang or a giant allocation on its way from bytes to a client's place.
-//!
-//! The first octet of an input says what the rest is: the file itself, or edits of a fixture, so
-//! that what lies behind the checks of the outer structure is reached too.
+//! The promises are in `tests/support/fuzz/mmdb.rs`.
 
 #![no_main]
 
-use std::net::IpAddr;
+#[path = "../../tests/support/fuzz/mod.rs"]
+mod fuzz;
 
-use libfuzzer_sys::fuzz_target;
-use meridian::geo::{Database, Places};
-
-const FIXTURES: [&[u8]; 8] = [
-    include_bytes!("../../tests/fixtures/mmdb/city.mmdb"),
-    include_bytes!("../../tests/fixtures/mmdb/country.mmdb"),
-    include_bytes!("../../tests/fixtures/mmdb/maxmind_enterprise.mmdb"),
-    include_bytes!("../../tests/fixtures/mmdb/ipinfo_core.mmdb"),
-    include_bytes!("../../tests/fixtures/mmdb/ip_location_db.mmdb"),
-    include_bytes!("../../tests/fixtures/mmdb/nothing.mmdb"),
-    include_bytes!("../../tests/fixtures/mmdb/tangled.mmdb"),
-    include_bytes!("../../tests/fixtures/mmdb/undescribed.mmdb"),
-];
-
-const CLIENTS: [&str; 8] = [
-    "0.0.0.0",
-    "1.0.0.1",
-    "10.0.0.1",
-    "255.255.255.255",
-    "::",
-    "2001::1",
-    "2400:1::1",
-    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-];
-
-fuzz_target!(|input: &[u8]| {
-    let Some((&kind, rest)) = input.split_first() else { return };
-    let bytes = match FIXTURES.get(usize::from(kind)) {
-        Some(fixture) => edited(fixture, rest),
-        None => rest.to_vec(),
-    };
-    let Ok(database) = Database::read("fuzz".into(), bytes) else { return };
-    let beside = Database::read("city".into(), FIXTURES[0].to_vec());
-    let databases = [database, beside.expect("the fixture is whole")];
-    for places in [Places::build(&databases[..1]), Places::build(&databases)] {
-        for client in CLIENTS {
-            let client: IpAddr = client.parse().expect("an address");
-            let found = places.find(client);
-            assert!(found.network.contains(&client));
-            let _ = places.place(found.place);
-        }
-    }
-});
-
-/// The fixture with some octets replaced and its end cut off: each edit is a position of two octets
-/// and what to put there.
-fn edited(fixture: &[u8], edits: &[u8]) -> Vec<u8> {
-    let mut bytes = fixture.to_vec();
-    for edit in edits.chunks_exact(3) {
-        let at = usize::from(u16::from_le_bytes([edit[0], edit[1]]));
-        if at < bytes.len() {
-            bytes[at] = edit[2];
-        } else {
-            bytes.truncate(bytes.len().saturating_sub(usize::from(edit[2])));
-        }
-    }
-    bytes
-}
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::mmdb::check(input));

@@ -296,8 +296,9 @@ impl Connection {
     }
 }
 
-/// One message with its length before it (RFC 1035 section 4.2.2), and what follows.
-fn take_message(input: &[u8]) -> Option<(&[u8], &[u8])> {
+/// One message with its length before it (RFC 1035 section 4.2.2), and what follows; `None` until
+/// all of it has come.
+pub fn take_message(input: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = input.split_first_chunk::<2>()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))
 }

@@ -36,7 +36,11 @@ impl World {
 
     /// As [`Self::new`]; zones may have errors.
     pub fn with_faults(files: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::in_directory(tempfile::tempdir().unwrap(), files)
+    }
+
+    /// As [`Self::with_faults`], beside what is in `directory` already.
+    pub fn in_directory(directory: TempDir, files: &str) -> Self {
         let config = directory.path().join("meridian.toml");
         fs::write(&config, "geoip.databases = []\n").unwrap();
         for file in files.split("=== ").skip(1) {

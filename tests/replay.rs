@@ -1,0 +1,36 @@
+//! What fuzzing kept: the inputs that together reach all that it reached, and what once was a
+//! finding. `fuzz/run` makes the files; an input is as long as the two octets before it say.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::panic::catch_unwind;
+use std::path::Path;
+
+use meridian::serve::tcp::take_message;
+
+#[path = "support/fuzz/mod.rs"]
+mod fuzz;
+
+#[test]
+fn no_datagram_or_stream_breaks_a_promise() {
+    replay("query", fuzz::query::check);
+}
+
+#[test]
+fn no_master_file_breaks_a_promise() {
+    replay("zone", fuzz::zone::check);
+}
+
+/// Has `check` look at every input in the corpus of `target`.
+fn replay(target: &str, check: fn(&[u8])) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fuzz");
+    let corpus = fs::read(fixtures.join(target).with_extension("corpus")).unwrap();
+    let (mut rest, mut count) = (&corpus[..], 0);
+    while let Some((input, tail)) = take_message(rest) {
+        let checked = catch_unwind(|| check(input));
+        assert!(checked.is_ok(), "input {count} of {target}: {}", input.escape_ascii());
+        (rest, count) = (tail, count + 1);
+    }
+    assert!(rest.is_empty() && count > 0, "{count} inputs, then {} octets", rest.len());
+}
