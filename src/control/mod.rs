@@ -68,6 +68,8 @@ pub struct Control {
     orders: Orders,
     /// When health is saved; `None`: it is.
     save: Option<Monotonic>,
+    /// When it is looked at whether the disk refused that.
+    verify: Option<Monotonic>,
     shared: Shared,
     published: Now,
     /// Generations that a worker may still hold; freed here, never on a worker's time.
@@ -101,6 +103,8 @@ const QUEUE: usize = 1024;
 /// What changes in this long is saved together: the whole state is written, and the loss of an az
 /// changes many monitors.
 const SAVE_PAUSE: Duration = Duration::from_millis(100);
+/// How soon what the disk refused is written again.
+const SAVE_AGAIN: Duration = Duration::from_secs(2);
 /// How long retired generations wait to be looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 /// Unless there are more than these: thousands of endpoints can change within that time, each with
@@ -152,6 +156,7 @@ impl Control {
             fault,
             orders,
             save: None,
+            verify: None,
             shared,
             published: now,
             retired: vec![],
@@ -255,7 +260,7 @@ impl Control {
     /// When to look up although nothing came.
     fn deadline(&self) -> std::time::Instant {
         let idle = self.remind.min(self.clock.now().mono + IDLE);
-        let deadlines = [self.wake, self.sweep, self.save].into_iter().flatten();
+        let deadlines = [self.wake, self.sweep, self.save, self.verify].into_iter().flatten();
         self.clock.instant(deadlines.fold(idle, Monotonic::min))
     }
 
@@ -271,10 +276,17 @@ impl Control {
             self.free_retired();
             self.sweep = (!self.retired.is_empty()).then_some(now.mono + SWEEP);
         }
+        if is_due(self.verify) {
+            self.verify = None;
+            if self.saver.as_ref().is_some_and(|saver| saver.fault().is_some()) {
+                self.save.get_or_insert(now.mono);
+            }
+        }
         if is_due(self.save) {
             let saver = self.saver.as_ref();
             let is_taken = saver.is_none_or(|saver| saver.offer(|| self.director.saved(now)));
             self.save = (!is_taken).then_some(now.mono + SAVE_PAUSE);
+            self.verify = Some(now.mono + SAVE_AGAIN);
         }
         if is_due(self.wake) {
             self.apply(Event::Clock);

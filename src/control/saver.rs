@@ -119,7 +119,8 @@ fn run(store: &Store, mut work: mpsc::Receiver<Work>, fault: &Fault) {
     while let Some(work) = work.blocking_recv() {
         match work {
             Work::Health(state) => match store.save(&state) {
-                Ok(()) => fault.store(None),
+                Ok(()) if fault.swap(None).is_none() => {}
+                Ok(()) => tracing::info!("health is saved again"),
                 Err(error) => {
                     let text = format!("can't save health, so a restart would lose it: {error}");
                     if fault.load().is_none() {

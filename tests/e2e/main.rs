@@ -16,12 +16,15 @@ mod host;
 mod http;
 mod import;
 mod load;
+mod namespace;
 mod notify;
 mod supervisor;
+mod witness;
 
 mod api;
 mod commands;
 mod demo;
+mod disk;
 mod failover;
 mod listeners;
 mod listening;
