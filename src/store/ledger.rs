@@ -40,23 +40,28 @@ impl Store {
         let write = || {
             let mut lines = vec![];
             let mut log = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
-            if is_torn(&log)? {
+            let length = log.metadata()?.len();
+            if is_torn(&log, length)? {
                 lines.push(b'\n');
             }
             for entry in entries {
                 serde_json::to_writer(&mut lines, entry)?;
                 lines.push(b'\n');
             }
-            log.write_all(&lines)?;
-            log.sync_all()
+            let written = log.write_all(&lines).and_then(|()| log.sync_all());
+            if written.is_err() {
+                // What of it fitted on the disk tells of something that does not happen.
+                let _ = log.set_len(length);
+            }
+            written
         };
         write().map_err(failed(Operation::Write, &path))
     }
 }
 
 /// Whether the last line has no end: writing it was cut short.
-fn is_torn(log: &File) -> io::Result<bool> {
-    let Some(last) = log.metadata()?.len().checked_sub(1) else { return Ok(false) };
+fn is_torn(log: &File, length: u64) -> io::Result<bool> {
+    let Some(last) = length.checked_sub(1) else { return Ok(false) };
     let mut byte = [0];
     log.read_exact_at(&mut byte, last)?;
     Ok(byte != *b"\n")

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write as _;
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use super::daemon::{Daemon, eventually};
 use super::fleet::{Fleet, PARIS, POLICY, SYDNEY};
@@ -51,6 +52,42 @@ fn a_state_directory_that_is_away_holds_up_nothing_and_is_written_to_once_it_is_
     assert_steers_on(&mut fleet, &mut daemon, &host);
     fs::rename(host.path("away"), host.path("state")).unwrap();
     assert_mended(&mut fleet, daemon, &host, witness);
+}
+
+#[test]
+fn a_disk_that_fills_up_leaves_every_line_of_the_audit_log_whole() {
+    in_namespaces(|| {
+        let (_fleet, host) = server();
+        let _daemon = host.start();
+        // Nothing else is written then.
+        eventually("health is saved", || {
+            let saved = fs::read_to_string(host.path("state/state.json")).ok()?;
+            (saved.matches("\"up\"").count() == 3).then_some(())
+        });
+        drain(&host, "saopaulo").success();
+        fill(&host);
+        // Room for what is in force, but not for the log beside it.
+        let ballast = fs::File::options().write(true).open(host.path("state/ballast")).unwrap();
+        ballast.set_len(ballast.metadata().unwrap().len() - PAGE).unwrap();
+        let mut given = 1;
+        let refused = loop {
+            let ended = drain(&host, "saopaulo");
+            if ended.code == Some(1) {
+                break ended.err;
+            }
+            given += 1;
+            assert!(given < 100, "the disk never is full");
+        };
+        assert!(refused.contains("can't write state/audit.log: No space left"), "{refused}");
+        host.remove("state/ballast");
+        drop(ballast);
+        drain(&host, "saopaulo").success();
+        let log = fs::read_to_string(host.path("state/audit.log")).unwrap();
+        let deed = |line: &str| serde_json::from_str::<Value>(line).unwrap()["what"].clone();
+        let deeds: Vec<_> = log.lines().map(deed).collect();
+        let count = |what: &str| deeds.iter().filter(|deed| *deed == what).count();
+        assert_eq!((count("given"), count("refused")), (given + 1, 1), "{log}");
+    });
 }
 
 /// What clients are answered whatever happens to Sydney, to the disk and to app.example.
