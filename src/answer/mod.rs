@@ -1,6 +1,7 @@
 //! From a query to its answer: the immutable snapshot, the one pure function behind every
 //! transport, and the explanation of what it decided. It knows no socket, file or clock.
 
+mod chaos;
 pub mod explain;
 mod hints;
 pub mod respond;
@@ -8,6 +9,7 @@ pub mod snapshot;
 mod steer;
 mod window;
 
+pub use chaos::{Chaos, ChaosName};
 pub use explain::{Explanation, Question, QuestionError, explain};
 pub use respond::{Answer, Kind, Request, Transport, answer};
 pub use snapshot::{Answering, EcsTrust, Generation, Snapshot, Zones};

@@ -4,7 +4,9 @@
 //! is bound to, asks `super::steer` for the az. It allocates nothing, takes no lock and reads no
 //! clock. UDP, TCP and `explain` all call it.
 
+mod extended;
 mod lookup;
+mod opt;
 mod pool;
 
 use std::net::IpAddr;
@@ -12,9 +14,10 @@ use std::net::IpAddr;
 use crate::route::{AzId, PoolId};
 use crate::time::Wall;
 use crate::wire::{
-    CLASS_IN, Edns, HEADER, Head, OptRecord, Qname, Query, Rcode, RecordType, Unanswerable, Writer,
+    CLASS_CH, CLASS_IN, Edns, ExtendedError, Full, HEADER, OptRecord, Qname, Query, Rcode,
+    RecordType, Section, Unanswerable, Writer,
 };
-use crate::zone::{Entry, ZoneIndex, ZoneSet};
+use crate::zone::{Entry, Zone, ZoneIndex, ZoneSet};
 
 use super::snapshot::{Generation, Snapshot};
 use super::steer::Steered;
@@ -118,64 +121,173 @@ pub(super) fn answer_observed<'s>(
     observer: &mut impl Observer<'s>,
 ) -> Answer {
     let mut qname = Qname::ROOT;
-    let query = match Query::parse(request.message, &mut qname) {
-        Ok(query) => query,
+    let (head, edns, source) = match Query::parse(request.message, &mut qname) {
+        Ok(query) => (query.head, query.edns, Source::of(snapshot, request, &query, &qname)),
         Err(Unanswerable::Drop) => return Answer::none(snapshot.generation),
         Err(Unanswerable::Reply { rcode, head, edns }) => {
-            return refuse(snapshot, request, out, rcode, head, edns);
+            (head, edns, Source::Nowhere(Refusal::of(rcode)))
         }
     };
-    let zone = match zone_of(&snapshot.zones.set, &qname, query.qtype) {
-        _ if query.qclass != CLASS_IN => Err(Rcode::Refused),
-        _ if matches!(query.qtype, RecordType::AXFR | RecordType::IXFR) => Err(Rcode::Refused),
-        Some((index, Entry::Serving(zone))) => Ok((index, &**zone)),
-        Some((_, Entry::Broken)) => Err(Rcode::ServFail),
-        None => Err(Rcode::Refused),
-    };
-    let (index, zone) = match zone {
-        Ok(zone) => zone,
-        Err(rcode) => return refuse(snapshot, request, out, rcode, query.head, query.edns),
-    };
-    let subnet = query
-        .edns
-        .and_then(|edns| edns.client_subnet)
-        .filter(|_| snapshot.answering.ecs.covers(request.peer));
-    let limit = response_limit(snapshot, request, query.edns);
-    let reserved = if query.edns.is_some() { Writer::opt_len(subnet) } else { 0 };
-    let Some(writer) = Writer::new(out, query.head, limit, reserved) else {
+    let subnet = edns.and_then(|edns| edns.client_subnet).filter(|_| {
+        source.is_of_a_query_understood() && snapshot.answering.ecs.covers(request.peer)
+    });
+    let opt = edns.map(|edns| opt::of(snapshot, request, edns, &qname, subnet));
+    let limit = response_limit(snapshot, request, edns);
+    let reserved = opt.as_ref().map_or(0, OptRecord::reserved);
+    let Some(writer) = Writer::new(out, head, limit, reserved) else {
         return Answer::none(snapshot.generation);
     };
-    let mut response = Response {
-        snapshot,
-        zone_index: index,
-        zone,
-        peer: request.peer,
-        subnet,
-        id: query.head.id(),
-        qtype: query.qtype,
-        name: &mut qname,
-        name_at: HEADER,
-        writer,
-        rcode: Rcode::NoError,
-        kind: Kind::Static,
-        scope: 0,
-        pool: None,
-        az: None,
+    let Reply { writer, rcode, kind, scope, pool, az, error } = match source {
+        Source::Zone { index, zone, qtype } => {
+            let response = Response {
+                snapshot,
+                zone_index: index,
+                zone,
+                peer: request.peer,
+                subnet,
+                id: head.id(),
+                qtype,
+                name: &mut qname,
+                name_at: HEADER,
+                writer,
+                rcode: Rcode::NoError,
+                kind: Kind::Static,
+                scope: 0,
+                pool: None,
+                az: None,
+                error: None,
+            };
+            reply(response, observer)
+        }
+        Source::Chaos(record) => chaos(writer, record),
+        Source::Nowhere(Refusal { rcode, error }) => {
+            Reply { rcode, kind: Kind::Error, error, ..Reply::of(writer) }
+        }
     };
+    let client_subnet = subnet.map(|subnet| (subnet, scope));
+    let opt = opt.map(|opt| OptRecord { client_subnet, error, ..opt });
+    let len = writer.finish(rcode, opt);
+    Answer { len, rcode, kind, generation: snapshot.generation, pool, az }
+}
+
+/// Where the answer to a query comes from.
+enum Source<'s> {
+    /// A zone.
+    Zone { index: ZoneIndex, zone: &'s Zone, qtype: RecordType },
+    /// What the server says of itself: one record, or none of the type.
+    Chaos(Option<&'s [u8]>),
+    /// Nowhere.
+    Nowhere(Refusal),
+}
+
+/// A response that is a code alone.
+struct Refusal {
+    rcode: Rcode,
+    error: Option<ExtendedError>,
+}
+
+/// A response but for its OPT record.
+struct Reply<'q> {
+    writer: Writer<'q>,
+    rcode: Rcode,
+    kind: Kind,
+    scope: u8,
+    pool: Option<PoolId>,
+    az: Option<AzId>,
+    error: Option<ExtendedError>,
+}
+
+impl<'s> Source<'s> {
+    fn of(snapshot: &'s Snapshot, request: &Request<'_>, query: &Query<'_>, qname: &Qname) -> Self {
+        let keepalive = query.edns.and_then(|edns| edns.keepalive);
+        if request.transport == Transport::Tcp && keepalive.is_some_and(|value| !value.is_empty()) {
+            return Self::Nowhere(Refusal::of(Rcode::FormErr));
+        }
+        let refused = |error| Self::Nowhere(Refusal { rcode: Rcode::Refused, error: Some(error) });
+        match (query.qclass, query.qtype) {
+            (CLASS_IN, RecordType::AXFR | RecordType::IXFR) => {
+                return refused(extended::ZONE_TRANSFER);
+            }
+            (CLASS_IN, _) => {}
+            (CLASS_CH, qtype) => match snapshot.answering.chaos.find(qname.as_wire()) {
+                Some(record) => {
+                    let is_txt = matches!(qtype, RecordType::TXT | RecordType::ANY);
+                    return Self::Chaos(Some(record).filter(|_| is_txt));
+                }
+                None => return refused(extended::CLASS),
+            },
+            (_, _) => return refused(extended::CLASS),
+        }
+        match zone_of(&snapshot.zones.set, qname, query.qtype) {
+            Some((index, Entry::Serving(zone))) => Self::Zone { index, zone, qtype: query.qtype },
+            Some((_, Entry::Broken)) => Self::Nowhere(Refusal {
+                rcode: Rcode::ServFail,
+                error: Some(extended::BROKEN_ZONE),
+            }),
+            None => refused(extended::NOT_AUTHORITATIVE),
+        }
+    }
+
+    /// Whether the query was read whole and asks what is asked of a server here: then what it says
+    /// of its client counts, whatever becomes of it.
+    fn is_of_a_query_understood(&self) -> bool {
+        match self {
+            Self::Zone { .. } | Self::Chaos(_) => true,
+            Self::Nowhere(Refusal { rcode, .. }) => {
+                matches!(rcode, Rcode::Refused | Rcode::ServFail)
+            }
+        }
+    }
+}
+
+impl Refusal {
+    /// The refusal of what is no query or can't be read.
+    fn of(rcode: Rcode) -> Self {
+        let error = (rcode == Rcode::NotImp).then_some(extended::OPCODE);
+        Self { rcode, error }
+    }
+}
+
+impl<'q> Reply<'q> {
+    /// With nothing but what `writer` holds.
+    fn of(writer: Writer<'q>) -> Self {
+        Self {
+            writer,
+            rcode: Rcode::NoError,
+            kind: Kind::Static,
+            scope: 0,
+            pool: None,
+            az: None,
+            error: None,
+        }
+    }
+}
+
+/// The way through a zone; what does not fit is truncated.
+fn reply<'s, 'q>(mut response: Response<'s, 'q>, observer: &mut impl Observer<'s>) -> Reply<'q> {
     let start = response.writer.mark();
     if response.resolve(observer).is_err() {
         response.writer.rewind(start);
         response.writer.set_truncated();
         response.kind = Kind::Truncated;
     }
-    let Response { writer, rcode, kind, scope, pool, az, .. } = response;
-    let opt = query.edns.map(|edns| OptRecord {
-        udp_payload: snapshot.answering.udp_payload,
-        dnssec_ok: edns.dnssec_ok,
-        client_subnet: subnet.map(|subnet| (subnet, scope)),
-    });
-    let len = writer.finish(rcode, opt);
-    Answer { len, rcode, kind, generation: snapshot.generation, pool, az }
+    let Response { writer, rcode, kind, scope, pool, az, error, .. } = response;
+    Reply { writer, rcode, kind, scope, pool, az, error }
+}
+
+/// What the server says of itself (RFC 4892 section 3).
+fn chaos<'q>(mut writer: Writer<'q>, record: Option<&[u8]>) -> Reply<'q> {
+    writer.set_authoritative();
+    let put = record.map(|record| writer.put_set(Section::Answer, HEADER, record, 1));
+    let kind = match put {
+        Some(Ok(_)) => Kind::Static,
+        Some(Err(Full)) => {
+            writer.set_truncated();
+            Kind::Truncated
+        }
+        None => Kind::NoData,
+    };
+    Reply { kind, ..Reply::of(writer) }
 }
 
 impl Answer {
@@ -215,28 +327,4 @@ fn response_limit(snapshot: &Snapshot, request: &Request<'_>, edns: Option<Edns<
             usize::from(edns.udp_payload.max(512).min(snapshot.answering.udp_payload))
         }
     }
-}
-
-/// An empty response with `rcode`.
-fn refuse(
-    snapshot: &Snapshot,
-    request: &Request<'_>,
-    out: &mut [u8],
-    rcode: Rcode,
-    head: Head<'_>,
-    edns: Option<Edns<'_>>,
-) -> Answer {
-    let limit = response_limit(snapshot, request, edns);
-    let reserved = if edns.is_some() { Writer::opt_len(None) } else { 0 };
-    let Some(writer) = Writer::new(out, head, limit, reserved) else {
-        return Answer::none(snapshot.generation);
-    };
-    let opt = edns.map(|edns| OptRecord {
-        udp_payload: snapshot.answering.udp_payload,
-        dnssec_ok: edns.dnssec_ok,
-        client_subnet: None,
-    });
-    let len = writer.finish(rcode, opt);
-    let generation = snapshot.generation;
-    Answer { len, rcode, kind: Kind::Error, generation, pool: None, az: None }
 }

@@ -13,7 +13,10 @@ use serde::Serialize;
 use crate::geo::{Places, View};
 use crate::id::{Id, IdVec};
 use crate::route::{PoolId, Routing, RoutingTable, ViewId};
+use crate::wire::Name;
 use crate::zone::{BindingId, ZoneIndex, ZoneSet};
+
+use super::chaos::Chaos;
 
 /// The number of a snapshot: 1 for the first that serves, then one more for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -52,6 +55,14 @@ pub struct Answering {
     pub udp_payload: u16,
     /// Whose EDNS Client Subnet is honoured.
     pub ecs: EcsTrust,
+    /// What identifies this server (RFC 5001), at most 255 octets.
+    pub identity: Option<Box<[u8]>>,
+    /// What is answered in class CH.
+    pub chaos: Chaos,
+    /// The domain, in lower case and not the root, that failures may be reported to (RFC 9567).
+    pub report_channel: Option<Name>,
+    /// How long a TCP connection may be idle, in units of 100 ms (RFC 7828 section 3.1).
+    pub keepalive: u16,
 }
 
 /// Whose EDNS Client Subnet is honoured.

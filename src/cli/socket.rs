@@ -80,7 +80,7 @@ impl Config {
     }
 }
 
-/// What systemd tells by environment variables, and where this system keeps databases.
+/// What systemd tells by environment variables, where this system keeps databases, and its name.
 #[allow(clippy::disallowed_methods, reason = "the command line reads the environment")]
 pub(super) fn environment() -> Environment {
     let directory = |name| std::env::var(name).ok().filter(|path| !path.is_empty());
@@ -88,6 +88,7 @@ pub(super) fn environment() -> Environment {
         state_directory: directory("STATE_DIRECTORY").map(Into::into),
         runtime_directory: directory("RUNTIME_DIRECTORY").map(Into::into),
         database_directories: config::DATABASE_DIRECTORIES.map(Into::into).to_vec(),
+        host_name: nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()),
     }
 }
 

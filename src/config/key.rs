@@ -88,6 +88,13 @@ pub(super) const SERVER: KeyTable = KeyTable {
         key("udp_payload", Default::Example, "1232"),
         key("ecs", Default::Example, "true"),
         key("startup_wait", Default::Example, r#""3s""#),
+        key("identity", Default::Other, r#""ns1.example.net""#),
+        key(
+            "chaos",
+            Default::Example,
+            r#"["id.server", "hostname.bind", "version.server", "version.bind"]"#,
+        ),
+        key("report_channel", Default::Other, r#""reports.example.net""#),
         table("tcp"),
     ],
 };

@@ -56,6 +56,8 @@ pub struct Environment {
     pub runtime_directory: Option<PathBuf>,
     /// Where databases are found that are not beside the configuration.
     pub database_directories: Vec<PathBuf>,
+    /// The name of the host.
+    pub host_name: Option<String>,
 }
 
 #[cfg(test)]

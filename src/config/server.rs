@@ -23,11 +23,12 @@ use super::reader::{Faults, Placed, Table, Value, report_duplicates};
 use super::settings::{LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
 use super::shared::{Scope, Shared};
 use super::{Code, DatabaseFile, Environment};
-use crate::answer::EcsTrust;
+use crate::answer::{ChaosName, EcsTrust};
 use crate::diag::Diagnostic;
 use crate::geo::{Country, Point};
 use crate::route::Az;
 use crate::span::{FileId, Span};
+use crate::wire::Name;
 
 /// A checked `meridian.toml`.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,6 +139,9 @@ impl Reader<'_> {
             }),
             udp_payload: self.udp_payload(server),
             ecs: ecs.unwrap_or(EcsTrust::Everyone),
+            identity: self.identity(server, environment),
+            chaos: self.chaos(server),
+            report_channel: self.report_channel(server),
             startup_wait: self
                 .duration(server, "startup_wait", Duration::ZERO, MAX_STARTUP_WAIT)
                 .unwrap_or(Duration::from_secs(3)),
@@ -204,6 +208,41 @@ impl Reader<'_> {
         }
         report_duplicates(&networks, "the network", self.faults);
         Some(EcsTrust::From(networks.into_iter().map(|network| network.value).collect()))
+    }
+
+    /// The file's, where the empty one is none, else the host's.
+    fn identity(&mut self, server: &Table<'_>, environment: &Environment) -> Option<String> {
+        let Some(value) = server.get("identity", self.faults) else {
+            return environment.host_name.clone().filter(|name| is_identity(name));
+        };
+        let text = value.string(self.faults)?;
+        if text.is_empty() || is_identity(text) {
+            return Some(text.to_owned()).filter(|text| !text.is_empty());
+        }
+        value.bad_value("a text of at most 255 octets", self.faults)
+    }
+
+    fn chaos(&mut self, server: &Table<'_>) -> Vec<ChaosName> {
+        let Some(value) = server.get("chaos", self.faults) else {
+            return CHAOS_NAMES.map(|(_, name)| name).to_vec();
+        };
+        let mut names = vec![];
+        for element in value.array(self.faults).unwrap_or_default() {
+            if let Some(value) = element.choice(&CHAOS_NAMES, self.faults) {
+                names.push(Placed { value, span: element.span });
+            }
+        }
+        report_duplicates(&names, "the name", self.faults);
+        names.into_iter().map(|name| name.value).collect()
+    }
+
+    fn report_channel(&mut self, server: &Table<'_>) -> Option<Name> {
+        let value = server.get("report_channel", self.faults)?;
+        let name = Name::from_text(value.string(self.faults)?.as_bytes(), &Name::root());
+        match name {
+            Ok(name) if name.label_count() > 0 => Some(name),
+            _ => value.bad_value("a domain below the root", self.faults),
+        }
     }
 
     fn tcp(&mut self, server: &Table<'_>) -> TcpSettings {
@@ -370,7 +409,19 @@ fn first_directory(directories: &Path) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(first))
 }
 
+/// Whether a TXT record's one string can hold it (RFC 1035 section 3.3).
+fn is_identity(text: &str) -> bool {
+    (1..=usize::from(u8::MAX)).contains(&text.len())
+}
+
 const DNS_PORT: u16 = 53;
+
+const CHAOS_NAMES: [(&str, ChaosName); 4] = [
+    ("id.server", ChaosName::IdServer),
+    ("hostname.bind", ChaosName::HostnameBind),
+    ("version.server", ChaosName::VersionServer),
+    ("version.bind", ChaosName::VersionBind),
+];
 
 const LEVELS: [(&str, LogLevel); 5] = [
     ("error", LogLevel::Error),
@@ -449,6 +500,18 @@ mod tests {
         assert_eq!(ecs("false"), EcsTrust::Nobody);
         let networks = vec!["192.0.2.0/24".parse().unwrap()];
         assert_eq!(ecs("[\"192.0.2.0/24\"]"), EcsTrust::From(networks));
+    }
+
+    #[test]
+    fn the_identity_is_the_file_s_or_the_host_s_or_none() {
+        let host = Environment { host_name: Some("host".into()), ..Environment::default() };
+        let identity = |text: &str, environment: &Environment| {
+            settings(text, environment).identity.unwrap_or_default()
+        };
+        assert_eq!(identity("", &host), "host");
+        assert_eq!(identity("server.identity = \"ns1\"\n", &host), "ns1");
+        assert_eq!(identity("server.identity = \"\"\n", &host), "");
+        assert_eq!(identity("", &Environment::default()), "");
     }
 
     #[test]

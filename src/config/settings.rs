@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::DatabaseFile;
-use crate::answer::EcsTrust;
+use crate::answer::{Answering, Chaos, ChaosName, EcsTrust};
+use crate::wire::Name;
 
 /// How this server runs; docs/configuration.md tells what each key means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,12 @@ pub struct Settings {
     pub udp_payload: u16,
     /// Whose EDNS Client Subnet options are honoured.
     pub ecs: EcsTrust,
+    /// What identifies this server to whoever asks, at most 255 octets.
+    pub identity: Option<String>,
+    /// The names that are answered in class CH.
+    pub chaos: Vec<ChaosName>,
+    /// The domain, not the root, that resolvers may report failures to.
+    pub report_channel: Option<Name>,
     /// How long sockets stay closed at most for monitors to become up or down.
     pub startup_wait: Duration,
     /// DNS over TCP.
@@ -42,6 +49,19 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What they say of answers.
+    pub fn answering(&self) -> Answering {
+        let identity = self.identity.as_deref().map(str::as_bytes);
+        Answering {
+            udp_payload: self.udp_payload,
+            ecs: self.ecs.clone(),
+            identity: identity.map(Into::into),
+            chaos: Chaos::new(&self.chaos, identity),
+            report_channel: self.report_channel.as_ref().map(Name::to_lowercase),
+            keepalive: tenths(self.tcp.idle),
+        }
+    }
+
     /// The keys that differ from those of `running` and are read only at a start.
     pub fn restart_needed(&self, running: &Self) -> Vec<&'static str> {
         let changed = [
@@ -53,6 +73,11 @@ impl Settings {
         ];
         changed.into_iter().filter(|(_, is_changed)| *is_changed).map(|(key, _)| key).collect()
     }
+}
+
+/// A duration in units of 100 ms, rounded down: a client must not rely on more.
+fn tenths(duration: Duration) -> u16 {
+    u16::try_from(duration.as_millis() / 100).unwrap_or(u16::MAX)
 }
 
 /// The bounds of DNS over TCP.

@@ -137,13 +137,11 @@ pub fn load(
         return Err(report);
     }
     let routing = Routing { topology: config.topology.clone(), preferences };
-    let answering =
-        Answering { udp_payload: config.settings.udp_payload, ecs: config.settings.ecs.clone() };
     Ok(Loaded {
         routing,
         probes,
         report,
-        answering: Arc::new(answering),
+        answering: Arc::new(config.settings.answering()),
         zones: Arc::new(zones(&config)),
         config,
         databases,

@@ -1,4 +1,4 @@
-//! EDNS(0), RFC 6891, and the Client Subnet option, RFC 7871, as they stand in queries.
+//! EDNS(0), RFC 6891, and its options, as they stand in queries.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,6 +6,14 @@ use super::rr::RecordType;
 
 /// OPTION-CODE of Client Subnet (RFC 7871 section 6).
 pub const OPTION_CLIENT_SUBNET: u16 = 8;
+/// OPTION-CODE of NSID (RFC 5001 section 2.3).
+pub const OPTION_NSID: u16 = 3;
+/// OPTION-CODE of TCP keepalive (RFC 7828 section 3.1).
+pub const OPTION_KEEPALIVE: u16 = 11;
+/// OPTION-CODE of Extended DNS Errors (RFC 8914 section 2).
+pub const OPTION_EXTENDED_ERROR: u16 = 15;
+/// OPTION-CODE of the report channel (RFC 9567 section 5).
+pub const OPTION_REPORT_CHANNEL: u16 = 18;
 
 /// The OPT record of a query.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +26,11 @@ pub struct Edns<'a> {
     pub dnssec_ok: bool,
     /// The Client Subnet option.
     pub client_subnet: Option<ClientSubnet<'a>>,
+    /// Whether the server's identity is asked for (RFC 5001), however often.
+    pub nsid: bool,
+    /// What the TCP keepalive option holds, which is nothing in a query over TCP (RFC 7828 section
+    /// 3.2.1).
+    pub keepalive: Option<&'a [u8]>,
     /// Whether an option that is read here is malformed.
     pub malformed: bool,
 }
@@ -71,6 +84,8 @@ impl<'a> Edns<'a> {
             version,
             dnssec_ok: flags & 0x80 != 0,
             client_subnet: None,
+            nsid: false,
+            keepalive: None,
             malformed: false,
         };
         // What an option means is known of version 0 alone.
@@ -80,13 +95,16 @@ impl<'a> Edns<'a> {
                 edns.malformed = true;
                 break;
             };
-            if code == OPTION_CLIENT_SUBNET {
-                match ClientSubnet::read(value) {
+            match code {
+                OPTION_CLIENT_SUBNET => match ClientSubnet::read(value) {
                     Some(subnet) if edns.client_subnet.is_none() => {
                         edns.client_subnet = Some(subnet);
                     }
                     _ => edns.malformed = true,
-                }
+                },
+                OPTION_NSID => edns.nsid = true,
+                OPTION_KEEPALIVE => edns.keepalive = Some(value),
+                _ => {}
             }
         }
         edns

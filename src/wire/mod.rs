@@ -2,6 +2,7 @@
 //! writer. It knows bytes, never zones.
 
 pub mod edns;
+pub mod extended_error;
 pub mod name;
 pub mod qname;
 pub mod query;
@@ -9,8 +10,9 @@ pub mod rr;
 pub mod writer;
 
 pub use edns::{ClientSubnet, Edns};
+pub use extended_error::{ExtendedError, InfoCode};
 pub use name::{Name, NameError};
 pub use qname::Qname;
 pub use query::{HEADER, Head, Query, Unanswerable};
-pub use rr::{CLASS_IN, Rcode, RecordType};
+pub use rr::{CLASS_CH, CLASS_IN, Rcode, RecordType};
 pub use writer::{Full, OptRecord, Section, Writer};

@@ -94,8 +94,10 @@ impl fmt::Display for RecordType {
     }
 }
 
-/// CLASS IN, the only one that is served (RFC 1035 section 3.2.4).
+/// CLASS IN, the only one that zones have (RFC 1035 section 3.2.4).
 pub const CLASS_IN: u16 = 1;
+/// CLASS CH, in which a server tells of itself (RFC 4892).
+pub const CLASS_CH: u16 = 3;
 
 /// A response code (RFC 1035 section 4.1.1, RFC 6891 section 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,11 @@
 //! Names in record data are never compressed; owner names are pointers (RFC 1035 section 4.1.4) to
 //! where the name, or a name that ends in it, already stands.
 
-use super::edns::{ClientSubnet, OPTION_CLIENT_SUBNET};
+use super::edns::{
+    ClientSubnet, OPTION_CLIENT_SUBNET, OPTION_EXTENDED_ERROR, OPTION_KEEPALIVE, OPTION_NSID,
+    OPTION_REPORT_CHANNEL,
+};
+use super::extended_error::ExtendedError;
 use super::query::{HEADER, Head};
 use super::rr::{CLASS_IN, Rcode, RecordType};
 
@@ -34,7 +38,8 @@ pub enum Section {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// What the OPT record of a response says.
+/// What the OPT record of a response says. Its options are those that a response owes, for which room
+/// is reserved, and then those that only inform, each of which is left out where it does not fit.
 #[derive(Clone, Copy, Debug)]
 pub struct OptRecord<'a> {
     /// The largest datagram that this server takes.
@@ -43,6 +48,23 @@ pub struct OptRecord<'a> {
     pub dnssec_ok: bool,
     /// The query's Client Subnet and the SCOPE PREFIX-LENGTH of this answer, where it is echoed.
     pub client_subnet: Option<(ClientSubnet<'a>, u8)>,
+    /// Owed: how long the TCP connection may be idle, in units of 100 ms (RFC 7828 section 3.1).
+    pub keepalive: Option<u16>,
+    /// Why the response is as it is.
+    pub error: Option<ExtendedError>,
+    /// What identifies this server (RFC 5001).
+    pub nsid: Option<&'a [u8]>,
+    /// The agent domain, as a name in wire form, that failures may be reported to (RFC 9567).
+    pub report_channel: Option<&'a [u8]>,
+}
+
+impl OptRecord<'_> {
+    /// The octets to reserve: those of the record with the options that a response owes.
+    pub fn reserved(&self) -> usize {
+        let subnet = self.client_subnet.map_or(0, |(subnet, _)| 4 + subnet.wire.len());
+        let keepalive = self.keepalive.map_or(0, |_| 4 + 2);
+        OPT_FIXED + subnet + keepalive
+    }
 }
 
 /// A place for a second attempt: everything after it can be taken back.
@@ -253,7 +275,8 @@ impl<'a> Writer<'a> {
         let dnssec_ok = u8::from(opt.dnssec_ok) << 7;
         let extended = rcode as u8 >> 4;
         let rtype = RecordType::OPT.0 as u8;
-        let fixed = [0, 0, rtype, payload_high, payload_low, extended, 0, dnssec_ok, 0, 0, 0];
+        let fixed: [u8; OPT_FIXED] =
+            [0, 0, rtype, payload_high, payload_low, extended, 0, dnssec_ok, 0, 0, 0];
         let mark = self.mark();
         let put = self.append(&fixed).and_then(|()| self.put_options(&opt));
         match put {
@@ -263,7 +286,8 @@ impl<'a> Writer<'a> {
         self.len
     }
 
-    /// The options behind an OPT record's fixed part, which ends here.
+    /// The options behind an OPT record's fixed part, which ends here. Fails only where an owed one
+    /// does not fit.
     fn put_options(&mut self, opt: &OptRecord<'_>) -> Result<(), Full> {
         let rdata = self.len;
         if let Some((subnet, scope)) = opt.client_subnet {
@@ -272,6 +296,19 @@ impl<'a> Writer<'a> {
             };
             let head = [*family_high, *family_low, *source, scope];
             self.put_option(rdata, OPTION_CLIENT_SUBNET, &[&head, address])?;
+        }
+        if let Some(timeout) = opt.keepalive {
+            self.put_option(rdata, OPTION_KEEPALIVE, &[&timeout.to_be_bytes()])?;
+        }
+        if let Some(ExtendedError { code, text }) = opt.error {
+            let code = (code as u16).to_be_bytes();
+            let _ = self.put_option(rdata, OPTION_EXTENDED_ERROR, &[&code, text.as_bytes()]);
+        }
+        if let Some(identity) = opt.nsid {
+            let _ = self.put_option(rdata, OPTION_NSID, &[identity]);
+        }
+        if let Some(agent) = opt.report_channel {
+            let _ = self.put_option(rdata, OPTION_REPORT_CHANNEL, &[agent]);
         }
         Ok(())
     }
@@ -286,11 +323,6 @@ impl<'a> Writer<'a> {
         let [len_high, len_low] = (len as u16).to_be_bytes();
         self.extend_record(rdata, &[code_high, code_low, len_high, len_low])?;
         value.iter().try_for_each(|part| self.extend_record(rdata, part))
-    }
-
-    /// The octets that the OPT record of [`Self::finish`] takes.
-    pub fn opt_len(client_subnet: Option<ClientSubnet<'_>>) -> usize {
-        11 + client_subnet.map_or(0, |subnet| 4 + subnet.wire.len())
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), Full> {
@@ -338,6 +370,8 @@ impl<'a> Writer<'a> {
 
 /// An owner's pointer, TYPE, CLASS, TTL and RDLENGTH.
 const FIXED: usize = 12;
+/// The octets of an OPT record without options.
+const OPT_FIXED: usize = 11;
 
 fn fixed(owner: u16, rtype: RecordType, ttl: u32, rdata: &[u8]) -> [u8; FIXED] {
     let [o1, o0] = owner.to_be_bytes();
@@ -351,9 +385,20 @@ fn fixed(owner: u16, rtype: RecordType, ttl: u32, rdata: &[u8]) -> [u8; FIXED] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::InfoCode;
 
     const HEAD: &[u8] = b"\x12\x34\x01\x10\0\x01\0\0\0\0\0\x01\x03www\x07example\0\0\x01\0\x01";
     const SET: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\0\x1e\0\x04\x01\x02\x03\x04";
+
+    const OPT: OptRecord<'_> = OptRecord {
+        udp_payload: 1232,
+        dnssec_ok: true,
+        client_subnet: None,
+        keepalive: None,
+        error: None,
+        nsid: None,
+        report_channel: None,
+    };
 
     fn writer(buffer: &mut [u8], limit: usize) -> Writer<'_> {
         Writer::new(buffer, Head { bytes: HEAD }, limit, 0).unwrap()
@@ -420,14 +465,54 @@ mod tests {
         let subnet =
             ClientSubnet { wire: &wire, address: Some("49.36.10.0".parse().unwrap()), source: 24 };
         let mut buffer = [0; 512];
-        let opt =
-            OptRecord { udp_payload: 1232, dnssec_ok: true, client_subnet: Some((subnet, 19)) };
+        let opt = OptRecord { client_subnet: Some((subnet, 19)), ..OPT };
         let len = writer(&mut buffer, 512).finish(Rcode::BadVers, Some(opt));
-        assert_eq!(len - HEAD.len(), Writer::opt_len(Some(subnet)));
+        assert_eq!(len - HEAD.len(), opt.reserved());
         assert_eq!(
             &buffer[HEAD.len()..len],
             b"\0\0\x29\x04\xd0\x01\0\x80\0\0\x0b\0\x08\0\x07\0\x01\x18\x13\x31\x24\x0a"
         );
         assert_eq!((buffer[3] & 0x0f, buffer[11]), (0, 1));
+    }
+
+    #[test]
+    fn options_that_only_inform_are_left_out_whole_where_they_do_not_fit() {
+        let opt = OptRecord {
+            error: Some(ExtendedError { code: InfoCode::Other, text: "why" }),
+            nsid: Some(b"ns1"),
+            report_channel: Some(b"\x01a\0"),
+            ..OPT
+        };
+        for room in 0..=23 {
+            let mut buffer = [0; 512];
+            let limit = HEAD.len() + opt.reserved() + room;
+            let len = writer(&mut buffer, limit).finish(Rcode::NoError, Some(opt));
+            let taken = len - HEAD.len() - OPT_FIXED;
+            let rdlength = &buffer[HEAD.len() + OPT_FIXED - 2..][..2];
+            assert_eq!(rdlength, (taken as u16).to_be_bytes(), "{room} octets of room");
+            // Nine octets for the error, seven for each of the others.
+            let expected = match room {
+                0..7 => 0,
+                7..9 => 7,
+                9..16 => 9,
+                16..23 => 16,
+                _ => 23,
+            };
+            assert_eq!(taken, expected, "{room} octets of room");
+        }
+    }
+
+    #[test]
+    fn no_record_takes_the_room_of_an_option_that_is_owed() {
+        let mut buffer = [0; 512];
+        let opt = OptRecord { keepalive: Some(100), ..OPT };
+        let limit = HEAD.len() + SET.len() + opt.reserved();
+        for (limit, fits) in [(limit, true), (limit - 1, false)] {
+            let head = Head { bytes: HEAD };
+            let mut response = Writer::new(&mut buffer, head, limit, opt.reserved()).unwrap();
+            assert_eq!(response.put_set(Section::Answer, 12, SET, 1).is_ok(), fits);
+            let len = response.finish(Rcode::NoError, Some(opt));
+            assert_eq!(buffer[len - 8..len], [0, 6, 0, 11, 0, 2, 0, 100]);
+        }
     }
 }

@@ -160,6 +160,59 @@ fn what_no_client_sees_otherwise_has_scope_0() {
 }
 
 #[test]
+fn section_7_2_1_every_response_to_a_query_that_was_understood_has_the_option() {
+    let subnet = "+subnet=1.0.0.0/24";
+    let line = "edns=1232 subnet=1.0.0.0/24/0";
+    expect(&format!("www.test. A {subnet}"), &format!("REFUSED {line}"));
+    expect(&format!("example. AXFR {subnet}"), &format!("REFUSED {line}"));
+    let chaos = Ask { class: 3, ..Ask::new(&format!("version.bind. A {subnet}")) };
+    assert_eq!(show(&chaos.of(&world("").snapshot()).1), format!("NOERROR aa {line}"));
+    let broken = World::with_faults("=== zones/broken.test.zone\nnonsense\n");
+    check(&broken.snapshot(), &format!("broken.test. A {subnet}"), &format!("SERVFAIL {line}"));
+}
+
+#[test]
+fn a_response_that_is_truncated_has_it_with_the_scope_of_the_decision() {
+    let addresses: String = (0..40).map(|n| format!("\"203.0.113.{n}\", ")).collect();
+    let mut world = World::new(&format!(
+        "=== meridian.toml\n{AZS}=== zones/example.zone\n{ZONE}\
+         === zones/example.toml\nnames.many = \"many\"\npool.many.max_answers = 40\n\
+         pool.many.endpoints.sydney = [{addresses}]\n\
+         pool.many.endpoints.tokyo = [\"203.0.113.60\"]\n"
+    ));
+    world.settle();
+    check(
+        &world.snapshot(),
+        "many.example. A +edns=512 +subnet=1.0.0.0/24",
+        "NOERROR aa tc edns=1232 subnet=1.0.0.0/24/24",
+    );
+}
+
+#[test]
+fn what_was_not_understood_has_it_not() {
+    // An EDNS version whose options mean who knows what; a query that can't be read.
+    expect("www.example. A +version=1 +subnet=1.0.0.0/24", "BADVERS edns=1232");
+    let ask = Ask { options: vec![0], ..Ask::new("www.example. A +subnet=1.0.0.0/24") };
+    assert_eq!(show(&ask.of(&world("").snapshot()).1), "FORMERR edns=1232");
+}
+
+#[test]
+fn section_7_2_1_twice_is_a_format_error() {
+    let option = [0, 8, 0, 7, 0, 1, 24, 0, 1, 0, 0];
+    let ask = Ask { options: option.repeat(2), ..Ask::new("www.example. A +edns") };
+    assert_eq!(show(&ask.of(&world("").snapshot()).1), "FORMERR edns=1232");
+}
+
+#[test]
+fn family_0_with_source_0_as_some_resolvers_send_it_means_the_peer() {
+    let options = vec![0, 8, 0, 4, 0, 0, 0, 0];
+    let ask = Ask { options, ..Ask::new("www.example. A +edns +from=1.0.0.9") };
+    let (_, response) = ask.of(&world("").snapshot());
+    assert_eq!(super::opt::values(&response, 8), [[0, 0, 0, 0]]);
+    assert_eq!(response[response.len() - 23..][..4], [203, 0, 113, 50]);
+}
+
+#[test]
 fn no_data_that_other_clients_do_not_see_has_the_scope_of_the_decision() {
     // Sydney lacks IPv6; Tokyo has it.
     expect(

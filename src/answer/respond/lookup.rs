@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{Kind, Observer};
 use crate::answer::snapshot::Snapshot;
 use crate::route::{AzId, PoolId};
-use crate::wire::{ClientSubnet, Full, Qname, Rcode, RecordType, Section, Writer};
+use crate::wire::{ClientSubnet, ExtendedError, Full, Qname, Rcode, RecordType, Section, Writer};
 use crate::zone::{Entry, Found, Node, RrSet, Zone, ZoneIndex};
 
 /// A response while the tree is walked.
@@ -27,6 +27,7 @@ pub(super) struct Response<'s, 'q> {
     pub(super) scope: u8,
     pub(super) pool: Option<PoolId>,
     pub(super) az: Option<AzId>,
+    pub(super) error: Option<ExtendedError>,
 }
 
 impl<'s> Response<'s, '_> {

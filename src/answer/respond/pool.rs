@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::lookup::{Response, Step};
-use super::{Kind, Observer};
+use super::{Kind, Observer, extended};
 use crate::answer::hints::{Families, Hinted, IPV4HINT, IPV6HINT, MANDATORY, Parameter, mandatory};
 use crate::answer::steer::Steered;
 use crate::route::{Family, PoolId};
@@ -201,8 +201,9 @@ impl<'s> Response<'s, '_> {
     /// Where the client is sent; `None`, and SERVFAIL, if the pool is not there.
     fn decide(&mut self, pool_id: PoolId) -> Option<Steered<'s>> {
         let steered = Steered::decide(self.snapshot, pool_id, self.peer, self.subnet);
-        if steered.is_some() {
+        if let Some(steered) = &steered {
             (self.pool, self.az) = (Some(pool_id), None);
+            self.error = self.error.or(extended::of_steering(steered));
         } else {
             (self.rcode, self.kind) = (Rcode::ServFail, Kind::Error);
         }
