@@ -19,6 +19,7 @@ mod rfc4592;
 mod rfc4892;
 mod rfc5001;
 mod rfc6672;
+mod rfc6840;
 mod rfc6891;
 mod rfc7766;
 mod rfc7828;

@@ -37,6 +37,69 @@ fn the_question_comes_back_with_its_case() {
 }
 
 #[test]
+fn names_that_end_in_the_question_s_have_its_case_bit_for_bit() {
+    let snapshot =
+        World::of_zone("example", "*.Wild CNAME tArGeT\ntArGeT A 192.0.2.1\n").snapshot();
+    check(
+        &snapshot,
+        "A.wILD.eXaMPLE. A",
+        "NOERROR aa
+        an A.wILD.eXaMPLE. 3600 CNAME tArGeT.example.
+        an tArGeT.example. 3600 A 192.0.2.1",
+    );
+    check(
+        &snapshot,
+        "gOnE.ExAmPlE. A",
+        "NXDOMAIN aa\nns ExAmPlE. 30 SOA ns.test. host.test. 1 7200 3600 1209600 30",
+    );
+    for question in ["wWw.OtHeR. A +edns", "wWw.ExAmPlE. AXFR", "wWw.ExAmPlE. A +version=1"] {
+        // The question is compared octet for octet.
+        Ask::new(question).of(&snapshot);
+    }
+}
+
+#[test]
+fn octets_that_differ_by_the_bit_of_case_and_are_no_letters_are_others() {
+    let snapshot = World::of_zone("example", "\\@x A 192.0.2.1\n[y A 192.0.2.2\n").snapshot();
+    let soa = "ns example. 30 SOA ns.test. host.test. 1 7200 3600 1209600 30";
+    for name in ["\\096x.example.", "{y.example."] {
+        check(&snapshot, &format!("{name} A"), &format!("NXDOMAIN aa\n{soa}"));
+    }
+    check(&snapshot, "[Y.example. A", "NOERROR aa\nan \\[Y.example. 3600 A 192.0.2.2");
+}
+
+#[test]
+fn records_of_every_section_and_what_follows_them_are_passed_over() {
+    let server = Server::start(World::of_zone("example", ZONE).snapshot());
+    let record = b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\xc0\0\x02\x09";
+    // A TSIG (RFC 8945 section 4.2) and a SIG(0) (RFC 2931 section 3), of keys that nobody has.
+    let tsig = b"\x01k\0\0\xfa\0\xff\0\0\0\0\0\x11\x01a\0\0\0\0\0\0\0\x01\x2c\0\0\0\0\0\0";
+    let sig = b"\0\0\x18\0\xff\0\0\0\0\0\x13\0\0\x0d\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    for (section, extra) in
+        [(7, &record[..]), (9, record), (11, record), (11, tsig), (11, sig), (10, b"")]
+    {
+        let mut query = Ask::new("www.example. A").message();
+        if !extra.is_empty() {
+            query[section] = 1;
+        }
+        query.extend(extra);
+        query.extend(b"whatever follows");
+        let expected = "NOERROR aa\nan www.example. 3600 A 192.0.2.1";
+        assert_eq!(show(&server.ask(&query)), expected, "{extra:?}");
+    }
+}
+
+#[test]
+fn a_section_that_holds_less_than_its_count_says_is_a_format_error() {
+    let server = Server::start(World::of_zone("example", ZONE).snapshot());
+    for count in [7, 9, 11] {
+        let mut query = Ask::new("www.example. A").message();
+        query[count] = 1;
+        assert_eq!(show(&server.ask(&query)), "FORMERR");
+    }
+}
+
+#[test]
 fn every_other_opcode_is_not_implemented() {
     let snapshot = World::of_zone("example", ZONE).snapshot();
     let server = Server::start(snapshot);

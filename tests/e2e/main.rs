@@ -26,6 +26,7 @@ mod commands;
 mod demo;
 mod disk;
 mod failover;
+mod identity;
 mod listeners;
 mod listening;
 mod log;
