@@ -16,7 +16,7 @@ use meridian::answer::{Kind, Request, Snapshot, Transport, answer};
 use meridian::serve::udp::Worker;
 use meridian::serve::{Totals, bind};
 use meridian::time::Wall;
-use meridian::wire::{Name, RecordType};
+use meridian::wire::{CLASS_CH, CLASS_IN, Name, RecordType};
 
 #[path = "support/world.rs"]
 mod world;
@@ -103,6 +103,42 @@ fn answering_allocates_nothing() {
             let is_whole = kind == Kind::Truncated && answered.kind == Kind::Static;
             assert!(answered.kind == kind || is_whole, "{name} {rtype}: {:?}", answered.kind);
         }
+    }
+}
+
+#[test]
+fn what_a_server_tells_of_itself_allocates_nothing() {
+    let files = FILES.replace(
+        "geoip.databases",
+        "server.identity = \"ns1\"\nserver.report_channel = \"reports.test\"\ngeoip.databases",
+    );
+    let snapshot = World::new(&files).snapshot();
+    // Client Subnet, NSID and TCP keepalive.
+    let options = b"\0\x08\0\x07\0\x01\x18\0\x01\0\0\0\x03\0\0\0\x0b\0\0";
+    let mut out = vec![0; 4096];
+    for (name, rtype, class) in [
+        ("www.example.", RecordType::A, CLASS_IN),
+        ("other.test.", RecordType::A, CLASS_IN),
+        ("x.reports.test.", RecordType::TXT, CLASS_IN),
+        ("id.server.", RecordType::TXT, CLASS_CH),
+        ("version.bind.", RecordType::A, CLASS_CH),
+        ("other.bind.", RecordType::TXT, CLASS_CH),
+    ] {
+        let mut message = query(name, rtype, false);
+        let class_at = message.len() - 1;
+        (message[11], message[class_at]) = (1, class as u8);
+        message.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, options.len() as u8]);
+        message.extend(options);
+        let request = Request {
+            message: &message,
+            peer: Ipv4Addr::new(1, 0, 0, 1).into(),
+            transport: Transport::Tcp,
+            now: Wall::default(),
+        };
+        let before = ALLOCATIONS.get();
+        let answered = answer(&snapshot, &request, &mut out);
+        assert_eq!(ALLOCATIONS.get() - before, 0, "{name} {rtype}");
+        assert!(out[..answered.len].windows(7).any(|octets| octets == b"\0\x03\0\x03ns1"));
     }
 }
 
