@@ -17,6 +17,7 @@ pub mod health;
 pub mod id;
 pub mod import;
 pub mod probe;
+pub mod random;
 pub mod route;
 pub mod serve;
 pub mod span;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may use of the crate, beside itself and the base.
-const LAYERS: [(&str, &[&str]); 19] = [
+const LAYERS: [(&str, &[&str]); 20] = [
     // The base: words that everybody shares.
     ("id", &[]),
     ("time", &[]),
@@ -20,6 +20,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ("answer", &["wire", "zone", "geo", "route"]),
     // The shell.
     ("clock", &[]),
+    ("random", &[]),
     ("diag", &[]),
     ("store", &[]),
     ("systemd", &[]),
@@ -30,8 +31,8 @@ const LAYERS: [(&str, &[&str]); 19] = [
     (
         "control",
         &[
-            "answer", "clock", "config", "diag", "geo", "health", "probe", "route", "serve",
-            "store", "wire", "zone",
+            "answer", "clock", "config", "diag", "geo", "health", "probe", "random", "route",
+            "serve", "store", "wire", "zone",
         ],
     ),
     ("telemetry", &["answer", "config", "control", "route", "serve", "wire"]),

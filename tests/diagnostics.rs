@@ -435,6 +435,30 @@ endpoints.singapore = ["203.0.113.20"]
         )],
     ),
     (
+        Code::BadSecrets,
+        &[
+            (
+                "meridian.toml",
+                "[server]\ncookie_secrets = \"cookie.secrets\"\n\
+                 [az.mumbai]\nlocation = [19.08, 72.88]\n\
+                 [az.singapore]\nlocation = [1.35, 103.82]\n",
+            ),
+            ("cookie.secrets", "# ours\n0123456789abcdef0123456789abcdef\n0123456789abcdef\n"),
+        ],
+    ),
+    (
+        Code::OpenSecrets,
+        &[
+            (
+                "meridian.toml",
+                "[server]\ncookie_secrets = \"cookie.secrets\"\n\
+                 [az.mumbai]\nlocation = [19.08, 72.88]\n\
+                 [az.singapore]\nlocation = [1.35, 103.82]\n",
+            ),
+            ("cookie.secrets", "0123456789abcdef0123456789abcdef\n"),
+        ],
+    ),
+    (
         Code::UnusedAz,
         &[(
             "zones/app.example.toml",

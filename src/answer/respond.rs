@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use crate::route::{AzId, PoolId};
 use crate::time::Wall;
 use crate::wire::{
-    CLASS_CH, CLASS_IN, Edns, ExtendedError, Full, HEADER, OptRecord, Qname, Query, Rcode,
+    CLASS_CH, CLASS_IN, Edns, ExtendedError, Full, HEADER, OptRecord, Proof, Qname, Query, Rcode,
     RecordType, Section, Unanswerable, Writer,
 };
 use crate::zone::{Entry, Zone, ZoneIndex, ZoneSet};
@@ -60,6 +60,8 @@ pub struct Answer {
     pub pool: Option<PoolId>,
     /// The az whose addresses or name were given.
     pub az: Option<AzId>,
+    /// Whether the client is known to be at the address that it sent from: by TCP, or a valid cookie.
+    pub is_proven: bool,
 }
 
 /// Kinds of answers.
@@ -127,11 +129,21 @@ pub(super) fn answer_observed<'s>(
         Err(Unanswerable::Reply { rcode, head, edns }) => {
             (head, edns, Source::Nowhere(Refusal::of(rcode)))
         }
+        Err(Unanswerable::Cookie { head, edns }) => {
+            let rcode = match prove(snapshot, request, Some(edns)) {
+                None => Rcode::FormErr,
+                Some(proof) if edns.has_server_cookie() && !proof.is_valid => Rcode::BadCookie,
+                Some(_) => Rcode::NoError,
+            };
+            (head, Some(edns), Source::Nowhere(Refusal::of(rcode)))
+        }
     };
     let subnet = edns.and_then(|edns| edns.client_subnet).filter(|_| {
         source.is_of_a_query_understood() && snapshot.answering.ecs.covers(request.peer)
     });
-    let opt = edns.map(|edns| opt::of(snapshot, request, edns, &qname, subnet));
+    let proof = prove(snapshot, request, edns);
+    let cookie = proof.map(|proof| proof.cookie);
+    let opt = edns.map(|edns| opt::of(snapshot, request, edns, &qname, subnet, cookie));
     let limit = response_limit(snapshot, request, edns);
     let reserved = opt.as_ref().map_or(0, OptRecord::reserved);
     let Some(writer) = Writer::new(out, head, limit, reserved) else {
@@ -167,7 +179,8 @@ pub(super) fn answer_observed<'s>(
     let client_subnet = subnet.map(|subnet| (subnet, scope));
     let opt = opt.map(|opt| OptRecord { client_subnet, error, ..opt });
     let len = writer.finish(rcode, opt);
-    Answer { len, rcode, kind, generation: snapshot.generation, pool, az }
+    let is_proven = is_proven(request, proof);
+    Answer { len, rcode, kind, generation: snapshot.generation, pool, az, is_proven }
 }
 
 /// Where the answer to a query comes from.
@@ -299,7 +312,21 @@ impl Answer {
             generation,
             pool: None,
             az: None,
+            is_proven: false,
         }
+    }
+}
+
+/// What the query's cookie proves; `None` where it has none, or cookies are not answered.
+fn prove(snapshot: &Snapshot, request: &Request<'_>, edns: Option<Edns<'_>>) -> Option<Proof> {
+    Some(snapshot.cookies.as_ref()?.prove(edns?.cookie?, request.peer, request.now))
+}
+
+/// Whether the client is at the address it says: a handshake proves as much as a cookie.
+fn is_proven(request: &Request<'_>, proof: Option<Proof>) -> bool {
+    match request.transport {
+        Transport::Tcp => true,
+        Transport::Udp => proof.is_some_and(|proof| proof.is_valid),
     }
 }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::geo::{Places, View};
 use crate::id::{Id, IdVec};
 use crate::route::{PoolId, Routing, RoutingTable, ViewId};
-use crate::wire::Name;
+use crate::wire::{Name, Secrets};
 use crate::zone::{BindingId, ZoneIndex, ZoneSet};
 
 use super::chaos::Chaos;
@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub generation: Generation,
     /// What the configuration says of answers.
     pub answering: Arc<Answering>,
+    /// What makes DNS cookies and proves them; `None`: they are not answered.
+    pub cookies: Option<Arc<Secrets>>,
     /// The zones, and which pool each steered name has.
     pub zones: Arc<Zones>,
     /// What the databases say of every address.

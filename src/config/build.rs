@@ -16,7 +16,7 @@ use crate::diag::Diagnostic;
 use crate::geo::Places;
 use crate::route::{PoolId, Topology};
 use crate::span::Span;
-use crate::wire::Name;
+use crate::wire::{Name, Secrets};
 use crate::zone::Zone;
 
 /// Everything that the files say, checked and combined.
@@ -30,6 +30,8 @@ pub struct Config {
     pub zones: Vec<ConfiguredZone>,
     /// Where `meridian.toml` says where to listen, if it does.
     pub listen_span: Option<Span>,
+    /// The secrets of DNS cookies that a file has, if one is named.
+    pub cookie_secrets: Option<Arc<Secrets>>,
     /// What `topology` has of `meridian.toml`, for zones that the next load keeps.
     ground: Ground,
     memory: Arc<Memory>,
@@ -105,10 +107,8 @@ impl Load {
     /// served now: a zone whose files are at fault stays as it is there, with its pools; a zone
     /// without files goes. `None` if `meridian.toml` is at fault: then all stays as it is.
     pub fn build(&self, last: Option<&Config>) -> (Option<Config>, Vec<Diagnostic>) {
-        let Some(ServerFile { settings, azs, shared, groups, listen_span, .. }) = &self.server
-        else {
-            return (None, vec![]);
-        };
+        let Some(server) = &self.server else { return (None, vec![]) };
+        let ServerFile { settings, azs, shared, groups, listen_span, .. } = server;
         let zones: Vec<_> = self
             .zones
             .iter()
@@ -141,7 +141,17 @@ impl Load {
             Ok((topology, zones)) => {
                 let (settings, topology) = (settings.clone(), Arc::new(topology));
                 let (memory, listen_span) = (Arc::clone(&self.memory), *listen_span);
-                (Some(Config { settings, topology, zones, listen_span, ground, memory }), faults)
+                let cookie_secrets = server.cookie_secrets.clone();
+                let config = Config {
+                    settings,
+                    topology,
+                    zones,
+                    listen_span,
+                    cookie_secrets,
+                    ground,
+                    memory,
+                };
+                (Some(config), faults)
             }
             Err(errors) => {
                 faults.extend(errors);

@@ -53,6 +53,10 @@ pub enum Code {
     OldDatabase,
     /// An update of the GeoIP databases looks like an accident, and nobody asked for it.
     HeldDatabase,
+    /// The file of cookie secrets holds none, or something else.
+    BadSecrets,
+    /// Everybody may read the file of cookie secrets.
+    OpenSecrets,
     /// An az is in no pool.
     UnusedAz,
     /// A key says nothing for a check of this type.
@@ -163,7 +167,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 76] = [
+    pub const ALL: [Self; 78] = [
         Self::Unreadable,
         Self::DuplicateOrigin,
         Self::BadFileName,
@@ -187,6 +191,8 @@ impl Code {
         Self::OlderDatabase,
         Self::OldDatabase,
         Self::HeldDatabase,
+        Self::BadSecrets,
+        Self::OpenSecrets,
         Self::UnusedAz,
         Self::MisplacedCheckKey,
         Self::SlowFastInterval,
@@ -268,6 +274,8 @@ impl Code {
             Self::OlderDatabase => "geoip/older-database",
             Self::OldDatabase => "geoip/old-database",
             Self::HeldDatabase => "geoip/held-database",
+            Self::BadSecrets => "cookies/bad-secrets",
+            Self::OpenSecrets => "cookies/open-secrets",
             Self::UnusedAz => "az/unused",
             Self::MisplacedCheckKey => "check/misplaced-key",
             Self::SlowFastInterval => "check/slow-fast-interval",
@@ -329,6 +337,7 @@ impl Code {
         match self {
             Self::StrayFile
             | Self::NoZones
+            | Self::OpenSecrets
             | Self::UnusedAz
             | Self::OlderDatabase
             | Self::OldDatabase
@@ -369,6 +378,7 @@ impl Code {
             | Self::NoAuthorities
             | Self::BadDatabase
             | Self::HeldDatabase
+            | Self::BadSecrets
             | Self::Unprobeable
             | Self::SharedName
             | Self::BadOwner

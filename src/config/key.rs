@@ -95,6 +95,8 @@ pub(super) const SERVER: KeyTable = KeyTable {
             r#"["id.server", "hostname.bind", "version.server", "version.bind"]"#,
         ),
         key("report_channel", Default::Other, r#""reports.example.net""#),
+        key("cookies", Default::Example, "true"),
+        key("cookie_secrets", Default::Other, r#""cookie.secrets""#),
         table("tcp"),
     ],
 };

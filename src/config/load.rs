@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::accident::hold_back;
 use super::authorities::Authorities;
 use super::content::{Contents, KnownContents};
+use super::cookie_secrets::cookie_secrets;
 use super::files::{self, Found, ZoneFiles};
 use super::include::{Texts, read_included};
 use super::policy::{BoundName, PolicyFile, authorities, check_azs};
@@ -247,7 +248,14 @@ impl Loader<'_> {
                 return None;
             }
         };
-        let (server, mut faults) = server_of(&entries, directory_of(path), environment, faults);
+        let (mut server, mut faults) = server_of(&entries, directory_of(path), environment, faults);
+        if let (Some(path), Some(span)) =
+            (&server.settings.cookie_secrets, server.cookie_secrets_span)
+        {
+            let (secrets, fault) = cookie_secrets(path, span, &mut self.contents.survey);
+            server.cookie_secrets = secrets.map(Arc::new);
+            faults.extend(fault);
+        }
         let of_authorities = server.authorities();
         faults.extend(self.authorities.faults(of_authorities, &mut self.contents));
         self.server_is_at_fault = faults.iter().any(Diagnostic::is_error);

@@ -17,6 +17,7 @@ mod clients;
 mod cname;
 mod code;
 mod content;
+mod cookie_secrets;
 mod country;
 mod database_file;
 mod files;

@@ -28,7 +28,7 @@ use crate::diag::Diagnostic;
 use crate::geo::{Country, Point};
 use crate::route::Az;
 use crate::span::{FileId, Span};
-use crate::wire::Name;
+use crate::wire::{Name, Secrets};
 
 /// A checked `meridian.toml`.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,10 @@ pub(super) struct ServerFile {
     pub(super) zones_span: Option<Span>,
     /// Where it is said where to listen, if it is.
     pub(super) listen_span: Option<Span>,
+    /// Where the file of cookie secrets is named, if it is.
+    pub(super) cookie_secrets_span: Option<Span>,
+    /// What that file holds, once it is read.
+    pub(super) cookie_secrets: Option<Arc<Secrets>>,
     /// Whether all of the file was understood, so that what is not here is not there.
     pub(super) is_whole: bool,
 }
@@ -90,6 +94,7 @@ pub(super) fn server_of(
     let groups = Groups::read(&top, &mut faults);
     let zones_span = server.get("zones", &faults).map(|value| value.span);
     let listen_span = server.get("listen", &faults).map(|value| value.span);
+    let cookie_secrets_span = server.get("cookie_secrets", &faults).map(|value| value.span);
     let is_whole = faults.is_whole() && shared.is_some();
     let shared = shared.unwrap_or_default();
     if is_whole {
@@ -99,7 +104,17 @@ pub(super) fn server_of(
         let of_names = Scope::of_server(&shared).check_names().into_iter();
         of_azs.chain(of_groups).chain(of_names).for_each(|fault| faults.push(fault));
     }
-    let server = ServerFile { settings, azs, shared, groups, zones_span, listen_span, is_whole };
+    let server = ServerFile {
+        settings,
+        azs,
+        shared,
+        groups,
+        zones_span,
+        listen_span,
+        cookie_secrets_span,
+        cookie_secrets: None,
+        is_whole,
+    };
     (server, faults.into_found())
 }
 
@@ -126,6 +141,8 @@ impl Reader<'_> {
         let control = environment.runtime_directory.as_deref().map(first_directory);
         let ecs = server.get("ecs", self.faults).and_then(|value| self.ecs(value));
         let watch = server.get("watch", self.faults).and_then(|value| value.boolean(self.faults));
+        let cookies = server.get("cookies", self.faults);
+        let cookies = cookies.and_then(|value| value.boolean(self.faults));
         Settings {
             listen: self.listen(server),
             zones: self.path(server, "zones").unwrap_or_else(|| self.directory.join("zones")),
@@ -145,6 +162,8 @@ impl Reader<'_> {
             startup_wait: self
                 .duration(server, "startup_wait", Duration::ZERO, MAX_STARTUP_WAIT)
                 .unwrap_or(Duration::from_secs(3)),
+            cookies: cookies.unwrap_or(true),
+            cookie_secrets: self.path(server, "cookie_secrets"),
             tcp: self.tcp(server),
             admin: self.admin(top),
             databases: self.databases(top, environment),

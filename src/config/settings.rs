@@ -36,6 +36,10 @@ pub struct Settings {
     pub report_channel: Option<Name>,
     /// How long sockets stay closed at most for monitors to become up or down.
     pub startup_wait: Duration,
+    /// Whether DNS cookies are answered.
+    pub cookies: bool,
+    /// The file of the secrets that they are made with; `None`: random ones of this process.
+    pub cookie_secrets: Option<PathBuf>,
     /// DNS over TCP.
     pub tcp: TcpSettings,
     /// Where metrics and pages are served over HTTP.

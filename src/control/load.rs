@@ -165,6 +165,7 @@ impl Loaded {
         Snapshot {
             generation,
             answering: self.answering.clone(),
+            cookies: self.config.cookie_secrets.clone().filter(|_| self.settings().cookies),
             zones: self.zones.clone(),
             places: self.databases.places().clone(),
             views: self.views.clone(),

@@ -15,6 +15,7 @@ pub mod orders;
 mod quiet;
 mod reload;
 mod saver;
+mod secrets;
 mod stamp;
 pub mod status;
 mod watch;
@@ -50,6 +51,7 @@ use orders::Orders;
 use quiet::Change;
 use reload::{Gate, Read, Reloads};
 use saver::Saver;
+use secrets::OwnSecrets;
 use status::{LoadStatus, TransitionCount};
 use watch::Watcher;
 
@@ -66,6 +68,7 @@ pub struct Control {
     /// Why health and overrides are not restored, or not saved; `None`: they are.
     fault: Option<String>,
     orders: Orders,
+    secrets: OwnSecrets,
     /// When health is saved; `None`: it is.
     save: Option<Monotonic>,
     /// When it is looked at whether the disk refused that.
@@ -132,7 +135,9 @@ impl Control {
         let wait = loaded.settings().startup_wait;
         let (director, effects) =
             Director::start(loaded.routing.clone(), &saved, overrides, seed, wait, now);
+        let secrets = OwnSecrets::new(now)?;
         let snapshot = loaded.snapshot(Generation(1), director.routes());
+        let snapshot = secrets.complete(&loaded, snapshot);
         let shared: Shared = Arc::new(ArcSwap::from_pointee(snapshot));
         let (observe, observed) = mpsc::channel(QUEUE);
         let (command, commands) = mpsc::channel(QUEUE);
@@ -155,6 +160,7 @@ impl Control {
             saver,
             fault,
             orders,
+            secrets,
             save: None,
             verify: None,
             shared,
@@ -259,7 +265,7 @@ impl Control {
 
     /// When to look up although nothing came.
     fn deadline(&self) -> std::time::Instant {
-        let idle = self.remind.min(self.clock.now().mono + IDLE);
+        let idle = self.remind.min(self.secrets.renewal).min(self.clock.now().mono + IDLE);
         let deadlines = [self.wake, self.sweep, self.save, self.verify].into_iter().flatten();
         self.clock.instant(deadlines.fold(idle, Monotonic::min))
     }
@@ -293,6 +299,9 @@ impl Control {
         }
         if is_due(Some(self.remind)) {
             self.tell_ages(now);
+        }
+        if is_due(Some(self.secrets.renewal)) {
+            self.renew_secrets(now);
         }
     }
 
@@ -334,7 +343,8 @@ impl Control {
     }
 
     /// Makes `snapshot` the next generation.
-    fn publish(&mut self, mut snapshot: Snapshot, now: Now) {
+    fn publish(&mut self, snapshot: Snapshot, now: Now) {
+        let mut snapshot = self.secrets.complete(&self.loaded, snapshot);
         snapshot.generation = Generation(snapshot.generation.0 + 1);
         let before = self.shared.swap(Arc::new(snapshot));
         self.retired.push(before);

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::cookie::{Cookie, OPTION_COOKIE};
 use super::rr::RecordType;
 
 /// OPTION-CODE of Client Subnet (RFC 7871 section 6).
@@ -31,6 +32,8 @@ pub struct Edns<'a> {
     /// What the TCP keepalive option holds, which is nothing in a query over TCP (RFC 7828 section
     /// 3.2.1).
     pub keepalive: Option<&'a [u8]>,
+    /// The Cookie option; of several the first (RFC 7873 section 5.2).
+    pub cookie: Option<Cookie<'a>>,
     /// Whether an option that is read here is malformed.
     pub malformed: bool,
 }
@@ -77,6 +80,11 @@ impl<'a> Edns<'a> {
         Ok(found)
     }
 
+    /// Whether its client has a server cookie already.
+    pub fn has_server_cookie(&self) -> bool {
+        self.cookie.is_some_and(|cookie| !cookie.server.is_empty())
+    }
+
     fn from_record(record: &Record<'a>) -> Self {
         let [_, version, flags, _] = record.ttl;
         let mut edns = Self {
@@ -86,6 +94,7 @@ impl<'a> Edns<'a> {
             client_subnet: None,
             nsid: false,
             keepalive: None,
+            cookie: None,
             malformed: false,
         };
         // What an option means is known of version 0 alone.
@@ -105,6 +114,10 @@ impl<'a> Edns<'a> {
                 OPTION_NSID => edns.nsid = true,
                 OPTION_KEEPALIVE => edns.keepalive = Some(value),
                 _ => {}
+            }
+            if code == OPTION_COOKIE && edns.cookie.is_none() {
+                edns.cookie = Cookie::read(value);
+                edns.malformed |= edns.cookie.is_none();
             }
         }
         edns
@@ -260,6 +273,7 @@ mod tests {
         };
         assert!(edns(&[0, 10, 0, 8, 1]));
         assert!(edns(&[0, 10, 0]));
+        assert!(edns(&[0, 10, 0, 2, 1, 2]), "no length of a cookie");
         assert!(!edns(&[0xfd, 0xe9, 0, 2, 1, 2]));
     }
 }

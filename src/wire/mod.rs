@@ -1,6 +1,7 @@
 //! The DNS message format (RFC 1035 section 4): names, types, the query parser and the bounded
 //! writer. It knows bytes, never zones.
 
+pub mod cookie;
 pub mod edns;
 pub mod extended_error;
 pub mod name;
@@ -9,6 +10,7 @@ pub mod query;
 pub mod rr;
 pub mod writer;
 
+pub use cookie::{Cookie, Proof, Secret, Secrets, ServedCookie};
 pub use edns::{ClientSubnet, Edns};
 pub use extended_error::{ExtendedError, InfoCode};
 pub use name::{Name, NameError};

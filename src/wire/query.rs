@@ -47,6 +47,13 @@ pub enum Unanswerable<'a> {
         /// The OPT record that was read, so that one must be sent (RFC 6891 section 6.1.1).
         edns: Option<Edns<'a>>,
     },
+    /// It has no question, and asks for a cookie (RFC 7873 section 5.4).
+    Cookie {
+        /// What to echo.
+        head: Head<'a>,
+        /// The OPT record with the client's cookie.
+        edns: Edns<'a>,
+    },
 }
 
 impl Head<'_> {
@@ -86,6 +93,14 @@ impl<'a> Query<'a> {
         let refuse = |rcode| Err(Unanswerable::Reply { rcode, head, edns });
         if flags & 0x78 != 0 {
             return refuse(Rcode::NotImp);
+        }
+        if questions == 0
+            && let Ok(Some(edns)) = found
+            && edns.version == 0
+            && !edns.malformed
+            && edns.cookie.is_some()
+        {
+            return Err(Unanswerable::Cookie { head, edns });
         }
         let (Some(question), Ok(_)) = (question, found) else { return refuse(Rcode::FormErr) };
         match edns {
@@ -206,6 +221,19 @@ mod tests {
         assert_eq!(told(&two), (HEADER, true), "two questions");
         let cut = with_opt(|m| m[2] |= 5 << 3);
         assert_eq!(told(&cut[..cut.len() - 1]), (WWW.len(), false), "half an OPT");
+    }
+
+    #[test]
+    fn without_a_question_a_cookie_is_asked_for_or_it_is_a_format_error() {
+        let opt = |options: &[u8]| {
+            let head = b"\x12\x34\x01\0\0\0\0\0\0\0\0\x01\0\0\x29\x04\xd0\0\0\0\0\0";
+            [&head[..], &[options.len() as u8], options].concat()
+        };
+        let cookie = opt(b"\0\x0a\0\x08clientco");
+        let Err(Unanswerable::Cookie { head, edns }) = parse(&cookie) else { panic!("no cookie") };
+        assert_eq!((head.bytes, edns.cookie.unwrap().client), (&cookie[..HEADER], *b"clientco"));
+        assert_eq!(rcode(&opt(b"")), Some(Rcode::FormErr));
+        assert_eq!(rcode(&opt(b"\0\x0a\0\x07clientc")), Some(Rcode::FormErr));
     }
 
     #[test]

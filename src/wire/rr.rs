@@ -119,11 +119,14 @@ pub enum Rcode {
     YxDomain = 6,
     /// The EDNS version is not 0 (RFC 6891 section 6.1.3); needs an OPT record.
     BadVers = 16,
+    /// The client must come back with the cookie that it was given (RFC 7873 section 8); needs an OPT
+    /// record.
+    BadCookie = 23,
 }
 
 impl Rcode {
     /// Every code that Meridian sends, in ascending order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NoError,
         Self::FormErr,
         Self::ServFail,
@@ -132,6 +135,7 @@ impl Rcode {
         Self::Refused,
         Self::YxDomain,
         Self::BadVers,
+        Self::BadCookie,
     ];
 }
 
@@ -146,6 +150,7 @@ impl fmt::Display for Rcode {
             Self::Refused => "REFUSED",
             Self::YxDomain => "YXDOMAIN",
             Self::BadVers => "BADVERS",
+            Self::BadCookie => "BADCOOKIE",
         })
     }
 }

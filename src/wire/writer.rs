@@ -4,6 +4,7 @@
 //! Names in record data are never compressed; owner names are pointers (RFC 1035 section 4.1.4) to
 //! where the name, or a name that ends in it, already stands.
 
+use super::cookie::{OPTION_COOKIE, ServedCookie};
 use super::edns::{
     ClientSubnet, OPTION_CLIENT_SUBNET, OPTION_EXTENDED_ERROR, OPTION_KEEPALIVE, OPTION_NSID,
     OPTION_REPORT_CHANNEL,
@@ -48,6 +49,8 @@ pub struct OptRecord<'a> {
     pub dnssec_ok: bool,
     /// The query's Client Subnet and the SCOPE PREFIX-LENGTH of this answer, where it is echoed.
     pub client_subnet: Option<(ClientSubnet<'a>, u8)>,
+    /// Owed: the cookies, where the query had one (RFC 7873 section 5.2).
+    pub cookie: Option<ServedCookie>,
     /// Owed: how long the TCP connection may be idle, in units of 100 ms (RFC 7828 section 3.1).
     pub keepalive: Option<u16>,
     /// Why the response is as it is.
@@ -62,8 +65,9 @@ impl OptRecord<'_> {
     /// The octets to reserve: those of the record with the options that a response owes.
     pub fn reserved(&self) -> usize {
         let subnet = self.client_subnet.map_or(0, |(subnet, _)| 4 + subnet.wire.len());
+        let cookie = self.cookie.map_or(0, |cookie| 4 + cookie.len());
         let keepalive = self.keepalive.map_or(0, |_| 4 + 2);
-        OPT_FIXED + subnet + keepalive
+        OPT_FIXED + subnet + cookie + keepalive
     }
 }
 
@@ -297,6 +301,9 @@ impl<'a> Writer<'a> {
             let head = [*family_high, *family_low, *source, scope];
             self.put_option(rdata, OPTION_CLIENT_SUBNET, &[&head, address])?;
         }
+        if let Some(cookie) = opt.cookie {
+            self.put_option(rdata, OPTION_COOKIE, &[&cookie])?;
+        }
         if let Some(timeout) = opt.keepalive {
             self.put_option(rdata, OPTION_KEEPALIVE, &[&timeout.to_be_bytes()])?;
         }
@@ -394,6 +401,7 @@ mod tests {
         udp_payload: 1232,
         dnssec_ok: true,
         client_subnet: None,
+        cookie: None,
         keepalive: None,
         error: None,
         nsid: None,

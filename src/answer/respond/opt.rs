@@ -3,15 +3,16 @@
 
 use super::{Request, Transport};
 use crate::answer::snapshot::Snapshot;
-use crate::wire::{ClientSubnet, Edns, Name, OptRecord, Qname};
+use crate::wire::{ClientSubnet, Edns, Name, OptRecord, Qname, ServedCookie};
 
-/// For a query with this `edns` for `qname`, of which `subnet` is honoured.
+/// For a query with this `edns` for `qname`, of which `subnet` is honoured and `cookie` returned.
 pub(super) fn of<'a>(
     snapshot: &'a Snapshot,
     request: &Request<'a>,
     edns: Edns<'a>,
     qname: &Qname,
     subnet: Option<ClientSubnet<'a>>,
+    cookie: Option<ServedCookie>,
 ) -> OptRecord<'a> {
     let answering = &snapshot.answering;
     let keepalive = edns.keepalive.filter(|_| request.transport == Transport::Tcp);
@@ -20,6 +21,7 @@ pub(super) fn of<'a>(
         udp_payload: answering.udp_payload,
         dnssec_ok: edns.dnssec_ok,
         client_subnet: subnet.map(|subnet| (subnet, 0)),
+        cookie,
         keepalive: keepalive.map(|_| answering.keepalive),
         error: None,
         nsid: answering.identity.as_deref().filter(|_| edns.nsid),
