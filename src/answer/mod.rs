@@ -4,6 +4,7 @@
 mod chaos;
 pub mod explain;
 mod hints;
+pub mod limit;
 pub mod respond;
 pub mod snapshot;
 mod steer;
@@ -11,5 +12,6 @@ mod window;
 
 pub use chaos::{Chaos, ChaosName};
 pub use explain::{Explanation, Question, QuestionError, explain};
-pub use respond::{Answer, Kind, Request, Transport, answer};
+pub use limit::{Limiter, RateLimit, Verdict};
+pub use respond::{Answer, Kind, Request, Transport, answer, shorten};
 pub use snapshot::{Answering, EcsTrust, Generation, Snapshot, Zones};

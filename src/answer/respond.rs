@@ -8,6 +8,7 @@ mod extended;
 mod lookup;
 mod opt;
 mod pool;
+mod short;
 
 use std::net::IpAddr;
 
@@ -17,11 +18,13 @@ use crate::wire::{
     CLASS_CH, CLASS_IN, Edns, ExtendedError, Full, HEADER, OptRecord, Proof, Qname, Query, Rcode,
     RecordType, Section, Unanswerable, Writer,
 };
-use crate::zone::{Entry, Zone, ZoneIndex, ZoneSet};
+use crate::zone::{Entry, NodeIndex, Zone, ZoneIndex, ZoneSet};
 
 use super::snapshot::{Generation, Snapshot};
 use super::steer::Steered;
 use lookup::Response;
+
+pub use short::shorten;
 
 /// One message from the network.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +63,11 @@ pub struct Answer {
     pub pool: Option<PoolId>,
     /// The az whose addresses or name were given.
     pub az: Option<AzId>,
+    /// The zone that was asked.
+    pub zone: Option<ZoneIndex>,
+    /// Where in it the look-up of the question's name ended: one place for all names that a wildcard, a
+    /// delegation or a DNAME answers for. `None` where there is no such name.
+    pub node: Option<NodeIndex>,
     /// Whether the client is known to be at the address that it sent from: by TCP, or a valid cookie.
     pub is_proven: bool,
 }
@@ -67,7 +75,7 @@ pub struct Answer {
 /// Kinds of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// None: the message was not a query.
+    /// None: the message was not a query, or its answer was over the rate limit.
     Dropped,
     /// An error: the query could not be understood, or is for none of our zones.
     Error,
@@ -149,7 +157,8 @@ pub(super) fn answer_observed<'s>(
     let Some(writer) = Writer::new(out, head, limit, reserved) else {
         return Answer::none(snapshot.generation);
     };
-    let Reply { writer, rcode, kind, scope, pool, az, error } = match source {
+    let zone = source.zone();
+    let Reply { writer, rcode, kind, node, scope, pool, az, error } = match source {
         Source::Zone { index, zone, qtype } => {
             let response = Response {
                 snapshot,
@@ -164,6 +173,7 @@ pub(super) fn answer_observed<'s>(
                 writer,
                 rcode: Rcode::NoError,
                 kind: Kind::Static,
+                node: None,
                 scope: 0,
                 pool: None,
                 az: None,
@@ -179,8 +189,17 @@ pub(super) fn answer_observed<'s>(
     let client_subnet = subnet.map(|subnet| (subnet, scope));
     let opt = opt.map(|opt| OptRecord { client_subnet, error, ..opt });
     let len = writer.finish(rcode, opt);
-    let is_proven = is_proven(request, proof);
-    Answer { len, rcode, kind, generation: snapshot.generation, pool, az, is_proven }
+    Answer {
+        len,
+        rcode,
+        kind,
+        generation: snapshot.generation,
+        pool,
+        az,
+        zone,
+        node,
+        is_proven: is_proven(request, proof),
+    }
 }
 
 /// Where the answer to a query comes from.
@@ -204,6 +223,7 @@ struct Reply<'q> {
     writer: Writer<'q>,
     rcode: Rcode,
     kind: Kind,
+    node: Option<NodeIndex>,
     scope: u8,
     pool: Option<PoolId>,
     az: Option<AzId>,
@@ -241,6 +261,13 @@ impl<'s> Source<'s> {
         }
     }
 
+    fn zone(&self) -> Option<ZoneIndex> {
+        match *self {
+            Self::Zone { index, .. } => Some(index),
+            Self::Chaos(_) | Self::Nowhere(_) => None,
+        }
+    }
+
     /// Whether the query was read whole and asks what is asked of a server here: then what it says
     /// of its client counts, whatever becomes of it.
     fn is_of_a_query_understood(&self) -> bool {
@@ -268,6 +295,7 @@ impl<'q> Reply<'q> {
             writer,
             rcode: Rcode::NoError,
             kind: Kind::Static,
+            node: None,
             scope: 0,
             pool: None,
             az: None,
@@ -284,8 +312,8 @@ fn reply<'s, 'q>(mut response: Response<'s, 'q>, observer: &mut impl Observer<'s
         response.writer.set_truncated();
         response.kind = Kind::Truncated;
     }
-    let Response { writer, rcode, kind, scope, pool, az, error, .. } = response;
-    Reply { writer, rcode, kind, scope, pool, az, error }
+    let Response { writer, rcode, kind, node, scope, pool, az, error, .. } = response;
+    Reply { writer, rcode, kind, node, scope, pool, az, error }
 }
 
 /// What the server says of itself (RFC 4892 section 3).
@@ -304,7 +332,8 @@ fn chaos<'q>(mut writer: Writer<'q>, record: Option<&[u8]>) -> Reply<'q> {
 }
 
 impl Answer {
-    fn none(generation: Generation) -> Self {
+    /// That there is none.
+    pub fn none(generation: Generation) -> Self {
         Self {
             len: 0,
             rcode: Rcode::NoError,
@@ -312,6 +341,8 @@ impl Answer {
             generation,
             pool: None,
             az: None,
+            zone: None,
+            node: None,
             is_proven: false,
         }
     }

@@ -35,10 +35,11 @@ pub enum Default {
 }
 
 /// Every table of every file, in the order of the documentation.
-pub const TABLES: [&KeyTable; 15] = [
+pub const TABLES: [&KeyTable; 16] = [
     &SERVER_FILE,
     &SERVER,
     &TCP,
+    &RATE_LIMIT,
     &ADMIN,
     &GEOIP,
     &LOG,
@@ -98,6 +99,7 @@ pub(super) const SERVER: KeyTable = KeyTable {
         key("cookies", Default::Example, "true"),
         key("cookie_secrets", Default::Other, r#""cookie.secrets""#),
         table("tcp"),
+        table("rate_limit"),
     ],
 };
 
@@ -107,6 +109,18 @@ pub(super) const TCP: KeyTable = KeyTable {
         key("idle", Default::Example, r#""10s""#),
         key("connections", Default::Example, "10000"),
         key("per_client", Default::Example, "100"),
+    ],
+};
+
+pub(super) const RATE_LIMIT: KeyTable = KeyTable {
+    header: "[server.rate_limit]",
+    keys: &[
+        key("responses_per_second", Default::Example, "200"),
+        key("slip", Default::Example, "2"),
+        key("ipv4_prefix", Default::Example, "24"),
+        key("ipv6_prefix", Default::Example, "56"),
+        key("allow", Default::Example, "[]"),
+        key("log_only", Default::Example, "false"),
     ],
 };
 

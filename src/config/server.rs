@@ -23,7 +23,7 @@ use super::reader::{Faults, Placed, Table, Value, report_duplicates};
 use super::settings::{LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
 use super::shared::{Scope, Shared};
 use super::{Code, DatabaseFile, Environment};
-use crate::answer::{ChaosName, EcsTrust};
+use crate::answer::{ChaosName, EcsTrust, RateLimit};
 use crate::diag::Diagnostic;
 use crate::geo::{Country, Point};
 use crate::route::Az;
@@ -164,6 +164,7 @@ impl Reader<'_> {
                 .unwrap_or(Duration::from_secs(3)),
             cookies: cookies.unwrap_or(true),
             cookie_secrets: self.path(server, "cookie_secrets"),
+            rate_limit: self.rate_limit(server),
             tcp: self.tcp(server),
             admin: self.admin(top),
             databases: self.databases(top, environment),
@@ -206,8 +207,14 @@ impl Reader<'_> {
         if !value.is_array() {
             return value.wrong_type("true, false or a list of networks", self.faults);
         }
+        let networks = value.filled_array(self.faults)?;
+        self.networks(networks).map(EcsTrust::From)
+    }
+
+    /// `None` if one is not even a string.
+    fn networks(&mut self, elements: Vec<Value<'_>>) -> Option<Vec<IpNet>> {
         let mut networks = vec![];
-        for element in value.filled_array(self.faults)? {
+        for element in elements {
             let text = element.string(self.faults)?;
             match text.parse::<IpNet>() {
                 Ok(network) if network == network.trunc() => {
@@ -226,7 +233,32 @@ impl Reader<'_> {
             }
         }
         report_duplicates(&networks, "the network", self.faults);
-        Some(EcsTrust::From(networks.into_iter().map(|network| network.value).collect()))
+        Some(networks.into_iter().map(|network| network.value).collect())
+    }
+
+    /// `None` without the table.
+    fn rate_limit(&mut self, server: &Table<'_>) -> Option<RateLimit> {
+        server.get("rate_limit", self.faults)?;
+        let table = server.table("rate_limit", &key::RATE_LIMIT, self.faults);
+        let mut number = |key, range: RangeInclusive<u32>| {
+            table.get(key, self.faults)?.integer(range, self.faults)
+        };
+        let responses_per_second = number("responses_per_second", 1..=MAX_RESPONSES);
+        let slip = number("slip", 0..=MAX_SLIP);
+        let mut prefix = |key, longest| u8::try_from(number(key, 1..=longest)?).ok();
+        let (ipv4_prefix, ipv6_prefix) = (prefix("ipv4_prefix", 32), prefix("ipv6_prefix", 64));
+        let allow = table.get("allow", self.faults).and_then(|value| value.array(self.faults));
+        let allow = allow.and_then(|elements| self.networks(elements));
+        let log_only = table.get("log_only", self.faults);
+        let log_only = log_only.and_then(|value| value.boolean(self.faults));
+        Some(RateLimit {
+            responses_per_second: responses_per_second.unwrap_or(200),
+            slip: slip.unwrap_or(2),
+            ipv4_prefix: ipv4_prefix.unwrap_or(24),
+            ipv6_prefix: ipv6_prefix.unwrap_or(56),
+            allow: allow.unwrap_or_default(),
+            log_only: log_only.unwrap_or(false),
+        })
     }
 
     /// The file's, where the empty one is none, else the host's.
@@ -464,6 +496,8 @@ const MAX_STARTUP_WAIT: Duration = Duration::from_secs(5 * 60);
 const MAX_IDLE: Duration = Duration::from_secs(60 * 60);
 const MAX_CONNECTIONS: u32 = 1_000_000;
 const MAX_OUTSTANDING: u32 = 100_000;
+const MAX_RESPONSES: u32 = 1_000_000;
+const MAX_SLIP: u32 = 100;
 
 #[cfg(test)]
 mod tests {

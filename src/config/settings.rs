@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::DatabaseFile;
-use crate::answer::{Answering, Chaos, ChaosName, EcsTrust};
+use crate::answer::{Answering, Chaos, ChaosName, EcsTrust, RateLimit};
 use crate::wire::Name;
 
 /// How this server runs; docs/configuration.md tells what each key means.
@@ -40,6 +40,8 @@ pub struct Settings {
     pub cookies: bool,
     /// The file of the secrets that they are made with; `None`: random ones of this process.
     pub cookie_secrets: Option<PathBuf>,
+    /// How many responses a network gets; `None`: any number.
+    pub rate_limit: Option<RateLimit>,
     /// DNS over TCP.
     pub tcp: TcpSettings,
     /// Where metrics and pages are served over HTTP.

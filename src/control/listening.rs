@@ -22,6 +22,7 @@ pub fn wanted(settings: &Settings) -> Wanted {
             connections: settings.tcp.connections,
             per_client: settings.tcp.per_client,
         },
+        rate_limit: settings.rate_limit.clone(),
     }
 }
 

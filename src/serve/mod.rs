@@ -1,6 +1,7 @@
 //! The transports: sockets in, [`crate::answer::answer`] in the middle, sockets out. It knows no
 //! policy and no zone; it holds the shared snapshot and counts what was answered.
 
+pub mod limiting;
 pub mod listen;
 pub mod tally;
 pub mod tcp;
@@ -16,6 +17,7 @@ use arc_swap::ArcSwap;
 
 use crate::answer::Snapshot;
 
+pub use limiting::{Limited, Limiting};
 pub use listen::{ListenError, Listener, bind};
 pub use tally::{Tally, Totals};
 pub use transports::{Leaving, Transports, Wanted};

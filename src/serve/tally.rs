@@ -16,6 +16,8 @@ pub struct Tally {
     panics: AtomicU64,
     /// Responses that the kernel refused to send.
     unsent: AtomicU64,
+    /// Responses over the rate limit, in the order of [`Sums::OVER_LIMIT`].
+    over_limit: [AtomicU64; Sums::OVER_LIMIT.len()],
 }
 
 /// The tallies of all threads, by transport.
@@ -36,6 +38,13 @@ pub struct Sums {
     pub panics: u64,
     /// Responses that the kernel refused to send.
     pub unsent: u64,
+    /// Responses over the rate limit, in the order of [`Self::OVER_LIMIT`].
+    pub over_limit: [u64; Self::OVER_LIMIT.len()],
+}
+
+impl Sums {
+    /// What became of responses over the rate limit, by its name in metrics.
+    pub const OVER_LIMIT: [&'static str; 3] = ["dropped", "shortened", "sent"];
 }
 
 impl Tally {
@@ -51,6 +60,21 @@ impl Tally {
     /// Counts a panic.
     pub fn count_panic(&self) {
         add(Some(&self.panics), 1);
+    }
+
+    /// Counts a response over the rate limit that was not sent.
+    pub(super) fn count_dropped(&self) {
+        add(self.over_limit.first(), 1);
+    }
+
+    /// Counts a response over the rate limit in whose place a short one was sent.
+    pub(super) fn count_shortened(&self) {
+        add(self.over_limit.get(1), 1);
+    }
+
+    /// Counts a response over the rate limit that was sent all the same.
+    pub(super) fn count_over_limit(&self) {
+        add(self.over_limit.get(2), 1);
     }
 
     /// Counts responses that were not sent.
@@ -75,11 +99,14 @@ impl Totals {
         let tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sums = Sums::default();
         for (_, tally) in tallies.iter().filter(|(of, _)| *of == transport) {
-            let Tally { kinds, rcodes, panics, unsent } = &**tally;
+            let Tally { kinds, rcodes, panics, unsent, over_limit } = &**tally;
             for (sum, count) in sums.kinds.iter_mut().zip(kinds) {
                 *sum += count.load(Ordering::Relaxed);
             }
             for (sum, count) in sums.rcodes.iter_mut().zip(rcodes) {
+                *sum += count.load(Ordering::Relaxed);
+            }
+            for (sum, count) in sums.over_limit.iter_mut().zip(over_limit) {
                 *sum += count.load(Ordering::Relaxed);
             }
             sums.panics += panics.load(Ordering::Relaxed);

@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
-use crate::answer::Transport;
+use crate::answer::{Answer, RateLimit, Transport};
 use crate::systemd::{self, Keeper, Passed, SocketName};
 
+use super::limiting::{self, Limited, Limiting};
 use super::listen::{self, ListenError, deafen};
 use super::passed::{self, Sockets};
 use super::tcp::{Acceptor, Admission, Limits, Phase};
@@ -26,6 +27,9 @@ use super::{Shared, Tally, Totals};
 pub struct Transports {
     shared: Shared,
     totals: Totals,
+    limiting: Limiting,
+    /// The task that tells of the limit; it ends with this.
+    teller: JoinSet<()>,
     admission: Admission,
     /// Of all TCP connections.
     tally: Arc<Mutex<Arc<Tally>>>,
@@ -46,6 +50,8 @@ pub struct Wanted {
     pub workers: usize,
     /// What TCP connections may take.
     pub limits: Limits,
+    /// How many UDP responses a network gets; `None`: any number.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// An address of `listen`.
@@ -98,6 +104,8 @@ impl Transports {
             admission: Admission::new(wanted.limits),
             tally: Arc::new(Mutex::new(totals.tally(Transport::Tcp))),
             totals,
+            limiting: Limiting::default(),
+            teller: JoinSet::new(),
             open: vec![],
             leaving: Leaving::default(),
             spare: vec![],
@@ -114,6 +122,7 @@ impl Transports {
         if !errors.is_empty() {
             return Err(errors);
         }
+        transports.limit(wanted.rate_limit.as_ref());
         transports.add(sockets, wanted.workers)?;
         Ok(transports)
     }
@@ -156,6 +165,7 @@ impl Transports {
             self.resize(index, wanted.workers);
         }
         self.admission.limit(wanted.limits);
+        self.limit(wanted.rate_limit.as_ref());
         if self.outlives {
             self.outlive();
         }
@@ -222,6 +232,21 @@ impl Transports {
         leaving
     }
 
+    /// Has UDP responses be limited like this from the next batch of each worker on. Counts begin anew
+    /// where that is not how they are.
+    fn limit(&mut self, settings: Option<&RateLimit>) {
+        let current = self.limiting.load_full();
+        if current.as_deref().map(Limited::settings) == settings {
+            return;
+        }
+        let limited = settings.map(|settings| Arc::new(Limited::new(settings.clone())));
+        self.limiting.store(limited.clone());
+        self.teller = JoinSet::new();
+        if let Some(limited) = limited {
+            self.teller.spawn(limiting::tell(limited));
+        }
+    }
+
     /// Serves on all sockets.
     fn add(
         &mut self,
@@ -267,7 +292,9 @@ impl Transports {
 
     fn read(&mut self, socket: &Arc<UdpSocket>) -> io::Result<Reader> {
         let tally = self.spare.pop().unwrap_or_else(|| self.totals.tally(Transport::Udp));
-        let worker = Worker::spawn(socket.clone(), self.shared.clone(), tally.clone(), |_, _| ())?;
+        let (shared, limiting) = (self.shared.clone(), self.limiting.clone());
+        let seen = |_: &[u8], _: &Answer| ();
+        let worker = Worker::spawn_limited(socket.clone(), shared, limiting, tally.clone(), seen)?;
         Ok(Reader(worker, tally))
     }
 

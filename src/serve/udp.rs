@@ -17,7 +17,7 @@ use crate::answer::{Answer, Request, Transport, answer};
 use crate::clock;
 
 use super::datagrams::{BATCH, Batch};
-use super::{Shared, Tally};
+use super::{Limiting, Shared, Tally};
 
 /// A running worker.
 #[derive(Debug)]
@@ -36,12 +36,23 @@ impl Worker {
         tally: Arc<Tally>,
         seen: impl FnMut(&[u8], &Answer) + Send + 'static,
     ) -> io::Result<Self> {
+        Self::spawn_limited(socket, shared, Limiting::default(), tally, seen)
+    }
+
+    /// As [`Self::spawn`], with a rate limit.
+    pub fn spawn_limited(
+        socket: impl Into<Arc<UdpSocket>>,
+        shared: Shared,
+        limiting: Limiting,
+        tally: Arc<Tally>,
+        seen: impl FnMut(&[u8], &Answer) + Send + 'static,
+    ) -> io::Result<Self> {
         let socket = socket.into();
         let order = Arc::new(AtomicU8::new(SERVE));
         let beats = Arc::new(AtomicU64::new(0));
         let thread = thread::Builder::new().name("udp".into()).spawn({
             let (order, beats) = (order.clone(), beats.clone());
-            move || run(&socket, &shared, &tally, &order, &beats, seen)
+            move || run(&socket, (&shared, &limiting), &tally, &order, &beats, seen)
         })?;
         Ok(Self { order, beats, thread })
     }
@@ -91,14 +102,14 @@ impl Worker {
 
 fn run(
     socket: &UdpSocket,
-    shared: &Shared,
+    (shared, limiting): (&Shared, &Limiting),
     tally: &Tally,
     order: &AtomicU8,
     beats: &AtomicU64,
     mut seen: impl FnMut(&[u8], &Answer),
 ) {
     let mut batch = Batch::new();
-    let mut cache = Cache::new(&**shared);
+    let (mut cache, mut limits) = (Cache::new(&**shared), Cache::new(&**limiting));
     let mut failing = false;
     let mut last_rounds = last_rounds(socket);
     loop {
@@ -123,10 +134,19 @@ fn run(
         };
         // An idle worker too must let go of an old snapshot.
         let snapshot = cache.load();
+        let limited = limits.load().as_deref().map(|limited| (limited, limited.now()));
         let now = clock::wall();
         batch.answer(received, |message, peer, out| {
             let request = Request { message, peer, transport: Transport::Udp, now };
-            let answered = catch_unwind(AssertUnwindSafe(|| answer(snapshot, &request, out)));
+            let answered = catch_unwind(AssertUnwindSafe(|| {
+                let answer = answer(snapshot, &request, out);
+                match limited {
+                    None => answer,
+                    Some((limited, now)) => {
+                        limited.apply(answer, snapshot, &request, out, tally, now)
+                    }
+                }
+            }));
             let Ok(answer) = answered else {
                 tally.count_panic();
                 return 0;

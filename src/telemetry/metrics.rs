@@ -15,16 +15,18 @@ use crate::control::Status;
 use crate::control::status::Standing;
 use crate::route::OverrideKind;
 use crate::serve::Totals;
+use crate::serve::tally::Sums;
 use crate::wire::Rcode;
 
 /// Every metric's name, without the `_total` that counters get, and its help text.
-pub const METRICS: [(&str, &str); 18] = [
+pub const METRICS: [(&str, &str); 19] = [
     ("meridian_build_info", "The version that runs; always 1"),
     ("meridian_start_timestamp_seconds", "When the process started"),
     ("meridian_answers", "Messages by what kind of answer they got"),
     ("meridian_responses", "Responses by response code"),
     ("meridian_panics", "Messages that made the answering function panic"),
     ("meridian_unsent", "Responses that the kernel refused to send"),
+    ("meridian_over_limit", "UDP responses over the rate limit, by what became of them"),
     ("meridian_generation", "The number of the snapshot that serves"),
     ("meridian_generation_timestamp_seconds", "When that snapshot was published"),
     ("meridian_state_usable", "Whether health and overrides are restored and saved"),
@@ -98,11 +100,15 @@ impl Source {
             })
         });
         out.counters("meridian_responses", by_rcode)?;
-        let by_transport = |count: fn(&crate::serve::tally::Sums) -> u64| {
+        let by_transport = |count: fn(&Sums) -> u64| {
             sums.iter().map(move |(name, sums)| ([("transport", name.to_string())], count(sums)))
         };
         out.counters("meridian_panics", by_transport(|sums| sums.panics))?;
-        out.counters("meridian_unsent", by_transport(|sums| sums.unsent))
+        out.counters("meridian_unsent", by_transport(|sums| sums.unsent))?;
+        let over_limit = self.totals.sums(Transport::Udp).over_limit;
+        let over_limit = Sums::OVER_LIMIT.into_iter().zip(over_limit);
+        let by_result = over_limit.map(|(result, count)| ([("result", result.to_owned())], count));
+        out.counters("meridian_over_limit", by_result)
     }
 
     fn health(&self, out: &mut Out<'_, '_>) -> fmt::Result {

@@ -27,7 +27,7 @@ use crate::span::{FileId, Span};
 use crate::wire::{Name, RecordType};
 
 pub use fault::{Fault, FaultKind};
-pub use node::{Node, RrSet};
+pub use node::{Node, NodeIndex, RrSet};
 pub use rdata::Problem;
 pub use set::{Entry, ZoneIndex, ZoneSet};
 pub use svcb::Key as ServiceKey;

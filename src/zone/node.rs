@@ -14,7 +14,16 @@ pub struct Node<'z> {
     pub(super) index: u32,
 }
 
+/// The position of a node among those of its zone, as long as the zone's file is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeIndex(pub u32);
+
 impl<'z> Node<'z> {
+    /// Its position.
+    pub fn index(self) -> NodeIndex {
+        NodeIndex(self.index)
+    }
+
     /// The records of one type.
     pub fn set(self, rtype: RecordType) -> Option<RrSet<'z>> {
         self.sets().find(|set| set.rtype() == rtype)

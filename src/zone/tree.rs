@@ -86,6 +86,19 @@ pub enum Found<'z> {
     },
 }
 
+impl<'z> Found<'z> {
+    /// What answers for the name; `None` where it does not exist.
+    pub fn node(self) -> Option<Node<'z>> {
+        match self {
+            Self::Exact(node)
+            | Self::Wildcard { node, .. }
+            | Self::Delegation(node)
+            | Self::Dname(node) => Some(node),
+            Self::NoName { .. } => None,
+        }
+    }
+}
+
 /// The zone's names or labels take more than 4 GiB.
 pub(super) struct Full;
 

@@ -6,7 +6,7 @@ use super::{Kind, Observer};
 use crate::answer::snapshot::Snapshot;
 use crate::route::{AzId, PoolId};
 use crate::wire::{ClientSubnet, ExtendedError, Full, Qname, Rcode, RecordType, Section, Writer};
-use crate::zone::{Entry, Found, Node, RrSet, Zone, ZoneIndex};
+use crate::zone::{Entry, Found, Node, NodeIndex, RrSet, Zone, ZoneIndex};
 
 /// A response while the tree is walked.
 pub(super) struct Response<'s, 'q> {
@@ -24,6 +24,8 @@ pub(super) struct Response<'s, 'q> {
     pub(super) writer: Writer<'q>,
     pub(super) rcode: Rcode,
     pub(super) kind: Kind,
+    /// Where the look-up of QNAME ended.
+    pub(super) node: Option<NodeIndex>,
     pub(super) scope: u8,
     pub(super) pool: Option<PoolId>,
     pub(super) az: Option<AzId>,
@@ -35,7 +37,11 @@ impl<'s> Response<'s, '_> {
     pub(super) fn resolve(&mut self, observer: &mut impl Observer<'s>) -> Result<(), Full> {
         let (mut earlier, mut again) = (None::<Qname>, 1);
         for link in 1..=MAX_LINKS {
-            let step = match self.zone.find(self.name.as_wire()) {
+            let found = self.zone.find(self.name.as_wire());
+            if link == 1 {
+                self.node = found.node().map(Node::index);
+            }
+            let step = match found {
                 Found::Exact(node) | Found::Wildcard { node, .. } => {
                     self.at_node(node, observer)?
                 }
