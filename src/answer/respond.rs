@@ -232,8 +232,7 @@ struct Reply<'q> {
 
 impl<'s> Source<'s> {
     fn of(snapshot: &'s Snapshot, request: &Request<'_>, query: &Query<'_>, qname: &Qname) -> Self {
-        let keepalive = query.edns.and_then(|edns| edns.keepalive);
-        if request.transport == Transport::Tcp && keepalive.is_some_and(|value| !value.is_empty()) {
+        if query.edns.is_some_and(|edns| has_bad_option(snapshot, request, edns)) {
             return Self::Nowhere(Refusal::of(Rcode::FormErr));
         }
         let refused = |error| Self::Nowhere(Refusal { rcode: Rcode::Refused, error: Some(error) });
@@ -359,6 +358,14 @@ fn is_proven(request: &Request<'_>, proof: Option<Proof>) -> bool {
         Transport::Tcp => true,
         Transport::Udp => proof.is_some_and(|proof| proof.is_valid),
     }
+}
+
+/// Whether an option that counts here holds what none may.
+fn has_bad_option(snapshot: &Snapshot, request: &Request<'_>, edns: Edns<'_>) -> bool {
+    // RFC 7828 section 3.2: without a timeout over TCP, and nothing over UDP.
+    let bad_keepalive = edns.keepalive.is_some_and(|value| !value.is_empty());
+    bad_keepalive && request.transport == Transport::Tcp
+        || edns.bad_client_subnet && snapshot.answering.ecs.covers(request.peer)
 }
 
 /// The zone that a query is for: the closest to its name. DS of a zone's own name is asked of its

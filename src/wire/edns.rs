@@ -27,6 +27,9 @@ pub struct Edns<'a> {
     pub dnssec_ok: bool,
     /// The Client Subnet option.
     pub client_subnet: Option<ClientSubnet<'a>>,
+    /// Whether there is one that is malformed, or more than one: a format error for those who honour
+    /// it (RFC 7871 section 7.2.1), nothing to others.
+    pub bad_client_subnet: bool,
     /// Whether the server's identity is asked for (RFC 5001), however often.
     pub nsid: bool,
     /// What the TCP keepalive option holds, which is nothing in a query over TCP (RFC 7828 section
@@ -34,7 +37,7 @@ pub struct Edns<'a> {
     pub keepalive: Option<&'a [u8]>,
     /// The Cookie option; of several the first (RFC 7873 section 5.2).
     pub cookie: Option<Cookie<'a>>,
-    /// Whether an option that is read here is malformed.
+    /// Whether the options can't be told apart, or a cookie is malformed.
     pub malformed: bool,
 }
 
@@ -92,6 +95,7 @@ impl<'a> Edns<'a> {
             version,
             dnssec_ok: flags & 0x80 != 0,
             client_subnet: None,
+            bad_client_subnet: false,
             nsid: false,
             keepalive: None,
             cookie: None,
@@ -109,7 +113,7 @@ impl<'a> Edns<'a> {
                     Some(subnet) if edns.client_subnet.is_none() => {
                         edns.client_subnet = Some(subnet);
                     }
-                    _ => edns.malformed = true,
+                    _ => edns.bad_client_subnet = true,
                 },
                 OPTION_NSID => edns.nsid = true,
                 OPTION_KEEPALIVE => edns.keepalive = Some(value),
@@ -225,7 +229,7 @@ mod tests {
     }
 
     fn is_malformed(value: &[u8]) -> bool {
-        Edns::find(&subnet(value), 0, 1).unwrap().unwrap().malformed
+        Edns::find(&subnet(value), 0, 1).unwrap().unwrap().bad_client_subnet
     }
 
     #[test]

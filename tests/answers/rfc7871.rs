@@ -281,6 +281,16 @@ fn section_7_2_1_a_malformed_option_is_a_format_error() {
 }
 
 #[test]
+fn section_7_2_1_a_server_that_does_not_honour_it_ignores_a_malformed_one_too() {
+    for setting in ["server.ecs = false\n", "server.ecs = [\"198.18.0.0/15\"]\n"] {
+        let options = vec![0, 8, 0, 1, 0];
+        let ask = Ask { options, ..Ask::new("www.example. A +edns +from=1.0.0.9") };
+        let (_, response) = ask.of(&world(setting).snapshot());
+        assert_eq!(show(&response), "NOERROR aa edns=1232\nan www.example. 30 A 203.0.113.50");
+    }
+}
+
+#[test]
 fn one_order_for_everybody_has_scope_0() {
     check(
         &world("").snapshot(),
