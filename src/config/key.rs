@@ -107,6 +107,7 @@ pub(super) const TCP: KeyTable = KeyTable {
     header: "[server.tcp]",
     keys: &[
         key("idle", Default::Example, r#""10s""#),
+        key("lifetime", Default::Example, r#""1h""#),
         key("connections", Default::Example, "10000"),
         key("per_client", Default::Example, "100"),
     ],

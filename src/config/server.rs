@@ -300,8 +300,10 @@ impl Reader<'_> {
         let tcp = server.table("tcp", &key::TCP, self.faults);
         let shortest = Duration::from_millis(100);
         let idle = self.duration(&tcp, "idle", shortest, MAX_IDLE);
+        let lifetime = self.duration(&tcp, "lifetime", Duration::from_secs(1), MAX_LIFETIME);
         TcpSettings {
             idle: idle.unwrap_or(Duration::from_secs(10)),
+            lifetime: lifetime.unwrap_or(Duration::from_secs(60 * 60)),
             connections: self.count(&tcp, "connections", MAX_CONNECTIONS).unwrap_or(10_000),
             per_client: self.count(&tcp, "per_client", MAX_CONNECTIONS).unwrap_or(100),
         }
@@ -494,6 +496,7 @@ const BIAS: RangeInclusive<f64> = 0.01..=100.0;
 const MAX_WORKERS: u32 = 1024;
 const MAX_STARTUP_WAIT: Duration = Duration::from_secs(5 * 60);
 const MAX_IDLE: Duration = Duration::from_secs(60 * 60);
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_CONNECTIONS: u32 = 1_000_000;
 const MAX_OUTSTANDING: u32 = 100_000;
 const MAX_RESPONSES: u32 = 1_000_000;

@@ -91,6 +91,8 @@ fn tenths(duration: Duration) -> u16 {
 pub struct TcpSettings {
     /// A connection without a query for so long is closed (RFC 7766 section 6.2.3).
     pub idle: Duration,
+    /// A connection is closed so long after it was accepted.
+    pub lifetime: Duration,
     /// The most connections at a time.
     pub connections: usize,
     /// The most connections at a time from one client: an IPv4 address or an IPv6 /64.

@@ -19,6 +19,7 @@ pub fn wanted(settings: &Settings) -> Wanted {
         workers: workers.map_or(1, NonZeroUsize::get),
         limits: Limits {
             idle: settings.tcp.idle,
+            lifetime: settings.tcp.lifetime,
             connections: settings.tcp.connections,
             per_client: settings.tcp.per_client,
         },

@@ -20,9 +20,12 @@ pub struct Tally {
     over_limit: [AtomicU64; Sums::OVER_LIMIT.len()],
 }
 
-/// The tallies of all threads, by transport.
+/// The tallies of all threads, by transport, and the counts of TCP connections.
 #[derive(Clone, Debug, Default)]
-pub struct Totals(Arc<Mutex<Vec<Counted>>>);
+pub struct Totals {
+    tallies: Arc<Mutex<Vec<Counted>>>,
+    connections: Arc<Connections>,
+}
 
 /// A thread's tally, and what it serves.
 type Counted = (Transport, Arc<Tally>);
@@ -45,6 +48,87 @@ pub struct Sums {
 impl Sums {
     /// What became of responses over the rate limit, by its name in metrics.
     pub const OVER_LIMIT: [&'static str; 3] = ["dropped", "shortened", "sent"];
+}
+
+/// Counts of TCP connections.
+#[derive(Debug, Default)]
+pub struct Connections {
+    open: AtomicU64,
+    accepted: AtomicU64,
+    evicted: [AtomicU64; Cause::ALL.len()],
+    refused: [AtomicU64; Cause::ALL.len()],
+}
+
+/// Why a connection had to make way for a newcomer, or could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// There were as many as there may be.
+    Connections,
+    /// Its client had as many as one may have.
+    PerClient,
+    /// The process had no file descriptor left.
+    Descriptors,
+}
+
+/// The counts of TCP connections at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionSums {
+    /// Those that are open.
+    pub open: u64,
+    /// Those that were ever accepted.
+    pub accepted: u64,
+    /// Those that had to make way, in the order of [`Cause::ALL`].
+    pub evicted: [u64; Cause::ALL.len()],
+    /// Those for which none could make way, in the order of [`Cause::ALL`].
+    pub refused: [u64; Cause::ALL.len()],
+}
+
+impl Cause {
+    /// Each, with its word.
+    pub const ALL: [(Self, &str); 3] = [
+        (Self::Connections, "connections"),
+        (Self::PerClient, "per_client"),
+        (Self::Descriptors, "descriptors"),
+    ];
+}
+
+impl Connections {
+    /// Counts one more, of so many.
+    pub(super) fn accepted(&self, open: usize) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        self.left(open);
+    }
+
+    /// So many are left.
+    pub(super) fn left(&self, open: usize) {
+        self.open.store(open as u64, Ordering::Relaxed);
+    }
+
+    /// Counts one that had to make way.
+    pub(super) fn evicted(&self, cause: Cause) {
+        if let Some(count) = self.evicted.get(cause as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts one that could not be had.
+    pub(super) fn refused(&self, cause: Cause) {
+        if let Some(count) = self.refused.get(cause as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// All of them.
+    pub fn sums(&self) -> ConnectionSums {
+        let Self { open, accepted, evicted, refused } = self;
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        ConnectionSums {
+            open: load(open),
+            accepted: load(accepted),
+            evicted: evicted.each_ref().map(load),
+            refused: refused.each_ref().map(load),
+        }
+    }
 }
 
 impl Tally {
@@ -89,14 +173,19 @@ impl Totals {
     /// A tally for one more thread.
     pub fn tally(&self, transport: Transport) -> Arc<Tally> {
         let tally = Arc::new(Tally::default());
-        let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         tallies.push((transport, Arc::clone(&tally)));
         tally
     }
 
+    /// The counts of TCP connections.
+    pub fn connections(&self) -> Arc<Connections> {
+        Arc::clone(&self.connections)
+    }
+
     /// The sums of all threads of `transport`.
     pub fn sums(&self, transport: Transport) -> Sums {
-        let tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sums = Sums::default();
         for (_, tally) in tallies.iter().filter(|(of, _)| *of == transport) {
             let Tally { kinds, rcodes, panics, unsent, over_limit } = &**tally;

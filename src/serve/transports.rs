@@ -101,7 +101,7 @@ impl Transports {
     ) -> Result<Self, Vec<ListenError>> {
         let mut transports = Self {
             shared,
-            admission: Admission::new(wanted.limits),
+            admission: Admission::new(wanted.limits, totals.connections()),
             tally: Arc::new(Mutex::new(totals.tally(Transport::Tcp))),
             totals,
             limiting: Limiting::default(),
@@ -208,7 +208,7 @@ impl Transports {
 
     /// How long a TCP connection may be idle.
     pub fn idle(&self) -> Duration {
-        self.admission.idle()
+        self.admission.limits().idle
     }
 
     /// Where it listens, in the order of `listen`.

@@ -46,13 +46,14 @@ impl Server {
             .enable_all()
             .build()
             .unwrap();
-        let limits = Limits { idle: PATIENCE, connections: 100, per_client: PER_CLIENT };
+        let (idle, lifetime) = (PATIENCE, PATIENCE * 10);
+        let limits = Limits { idle, lifetime, connections: 100, per_client: PER_CLIENT };
         let (stop, phase) = watch::channel(Phase::Serving);
         let acceptor = Acceptor {
             listener: listener.tcp,
             shared: shared.clone(),
             tally: Arc::new(Mutex::new(totals.tally(Transport::Tcp))),
-            admission: Admission::new(limits),
+            admission: Admission::new(limits, totals.connections()),
             phase,
         };
         runtime.spawn(acceptor.run());

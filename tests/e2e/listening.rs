@@ -167,9 +167,11 @@ fn limits_of_tcp_change_with_a_reload() {
     let host = Host::new();
     host.append("meridian.toml", "[server.tcp]\nidle = \"1h\"\nper_client = 1\n");
     let daemon = host.start();
+    let mut only = Connection::to(daemon.address());
+    assert_eq!(answer(&only.ask("text.app.example TXT")), "first");
     let mut first = Connection::to(daemon.address());
     assert_eq!(answer(&first.ask("text.app.example TXT")), "first");
-    assert!(Connection::to(daemon.address()).is_closed());
+    assert!(only.is_closed());
     host.edit("meridian.toml", "\"1h\"\nper_client = 1\n", "\"200ms\"\nper_client = 2\n");
     host.meridian(&["reload"]).success();
     let mut second = Connection::to(daemon.address());

@@ -1,0 +1,141 @@
+//! Who may connect: limits shared by all listeners, and what a connection holds while it lives.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::time::Instant;
+
+use crate::serve::tally::{Cause, Connections};
+use crate::time::Monotonic;
+
+use super::Limits;
+use super::seats::{Full, Seat, Seats};
+
+/// Who is connected, over all listeners.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    limits: Arc<ArcSwap<Limits>>,
+    seats: Arc<Mutex<Seats<oneshot::Sender<()>>>>,
+    counts: Arc<Connections>,
+    /// What time is counted from.
+    start: Instant,
+}
+
+/// A connection's claim to its seat, which is given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Claim {
+    admission: Admission,
+    seat: Seat,
+    /// Ends when the seat is taken away.
+    given_up: oneshot::Receiver<()>,
+}
+
+impl Admission {
+    /// Nobody is connected yet; who is will be counted in `counts`. Must be called within a tokio
+    /// runtime.
+    pub fn new(limits: Limits, counts: Arc<Connections>) -> Self {
+        Self {
+            limits: Arc::new(ArcSwap::from_pointee(limits)),
+            seats: Arc::new(Mutex::new(Seats::new())),
+            counts,
+            start: Instant::now(),
+        }
+    }
+
+    /// Holds who connects from now on to these bounds, and who is connected from its next query.
+    pub fn limit(&self, limits: Limits) {
+        self.limits.store(Arc::new(limits));
+    }
+
+    /// The bounds.
+    pub(in crate::serve) fn limits(&self) -> Limits {
+        **self.limits.load()
+    }
+
+    /// A seat for a newcomer from `address`, which may be another's until now. `None`: all that it
+    /// could have have an answer under way.
+    pub(super) fn admit(&self, address: IpAddr) -> Option<Claim> {
+        let (limits, now) = (self.limits(), self.now());
+        let most = (limits.connections, limits.per_client);
+        let (tell, given_up) = oneshot::channel();
+        let mut seats = self.lock();
+        // A connection hears of it by the end of what is dropped here.
+        let evicted = |full, _| self.counts.evicted(cause(full));
+        match seats.admit(network(address), most, tell, now, evicted) {
+            Ok(seat) => {
+                self.counts.accepted(seats.taken());
+                Some(Claim { admission: self.clone(), seat, given_up })
+            }
+            Err(full) => {
+                self.counts.refused(cause(full));
+                None
+            }
+        }
+    }
+
+    /// Takes a seat away for a newcomer that can't even be asked who it is, since there is no
+    /// descriptor for it.
+    pub(super) fn make_room(&self) {
+        let now = self.now();
+        if self.lock().free_any(now).is_some() {
+            self.counts.evicted(Cause::Descriptors);
+        }
+    }
+
+    fn now(&self) -> Monotonic {
+        Monotonic::from_start(self.start.elapsed())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seats<oneshot::Sender<()>>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Claim {
+    /// The bounds now.
+    pub(super) fn limits(&self) -> Limits {
+        self.admission.limits()
+    }
+
+    /// Says that the connection has nothing to do from `at` on. Until then it keeps its seat.
+    pub(super) fn rest_from(&self, at: Instant) {
+        let since_start = at.saturating_duration_since(self.admission.start);
+        self.seat.rest_from(Monotonic::from_start(since_start));
+    }
+
+    /// Waits until the seat is taken away. Must not be called after it has returned.
+    pub(super) async fn given_up(&mut self) {
+        // Nothing is ever sent.
+        let _ = (&mut self.given_up).await;
+    }
+
+    /// Whether the seat was taken away.
+    pub(super) fn is_given_up(&mut self) -> bool {
+        self.given_up.try_recv() == Err(TryRecvError::Closed)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut seats = self.admission.lock();
+        seats.leave(&self.seat);
+        self.admission.counts.left(seats.taken());
+    }
+}
+
+/// What one client has: an IPv4 address, or the /64 of an IPv6 address.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+fn cause(full: Full) -> Cause {
+    match full {
+        Full::Client => Cause::PerClient,
+        Full::All => Cause::Connections,
+    }
+}
