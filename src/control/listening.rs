@@ -14,9 +14,13 @@ use super::{Control, Loaded};
 /// What these settings want of the transports.
 pub fn wanted(settings: &Settings) -> Wanted {
     let workers = settings.workers.or_else(|| available_parallelism().ok());
+    let workers = workers.map_or(1, NonZeroUsize::get);
+    // A hand-over has a copy of each for a moment.
+    let sockets = 2 * settings.listen.len() * (workers + 2);
     Wanted {
         listen: settings.listen.clone(),
-        workers: workers.map_or(1, NonZeroUsize::get),
+        workers,
+        reserved: sockets + settings.outstanding_probes + OTHER_FILES,
         limits: Limits {
             idle: settings.tcp.idle,
             lifetime: settings.tcp.lifetime,
@@ -26,6 +30,9 @@ pub fn wanted(settings: &Settings) -> Wanted {
         rate_limit: settings.rate_limit.clone(),
     }
 }
+
+/// Descriptors for files that are read and saved, the control socket and its clients, and the runtime.
+const OTHER_FILES: usize = 128;
 
 impl Control {
     /// Takes the transports, which were opened by the first load; there may have been others since.

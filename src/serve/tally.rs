@@ -56,10 +56,10 @@ pub struct Connections {
     open: AtomicU64,
     accepted: AtomicU64,
     evicted: [AtomicU64; Cause::ALL.len()],
-    refused: [AtomicU64; Cause::ALL.len()],
+    refused: AtomicU64,
 }
 
-/// Why a connection had to make way for a newcomer, or could not be had.
+/// Why a connection had to make way for a newcomer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// There were as many as there may be.
@@ -79,8 +79,8 @@ pub struct ConnectionSums {
     pub accepted: u64,
     /// Those that had to make way, in the order of [`Cause::ALL`].
     pub evicted: [u64; Cause::ALL.len()],
-    /// Those for which none could make way, in the order of [`Cause::ALL`].
-    pub refused: [u64; Cause::ALL.len()],
+    /// Those for which none could make way.
+    pub refused: u64,
 }
 
 impl Cause {
@@ -111,11 +111,9 @@ impl Connections {
         }
     }
 
-    /// Counts one that could not be had.
-    pub(super) fn refused(&self, cause: Cause) {
-        if let Some(count) = self.refused.get(cause as usize) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
+    /// Counts one for which none could make way.
+    pub(super) fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// All of them.
@@ -126,7 +124,7 @@ impl Connections {
             open: load(open),
             accepted: load(accepted),
             evicted: evicted.each_ref().map(load),
-            refused: refused.each_ref().map(load),
+            refused: load(refused),
         }
     }
 }

@@ -75,7 +75,7 @@ pub enum Phase {
 /// Between attempts to accept that fail.
 const BACK_OFF: Duration = Duration::from_millis(10);
 /// Accepting works again when it has not failed for so long.
-const CALM: Duration = Duration::from_secs(5);
+const CALM: Duration = Duration::from_secs(3);
 
 impl Acceptor {
     /// Runs until it has ended, or has left and the last client too. Must be called within a tokio

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
@@ -52,6 +53,8 @@ pub struct Wanted {
     pub limits: Limits,
     /// How many UDP responses a network gets; `None`: any number.
     pub rate_limit: Option<RateLimit>,
+    /// File descriptors that TCP connections must leave to everything else.
+    pub reserved: usize,
 }
 
 /// An address of `listen`.
@@ -101,7 +104,7 @@ impl Transports {
     ) -> Result<Self, Vec<ListenError>> {
         let mut transports = Self {
             shared,
-            admission: Admission::new(wanted.limits, totals.connections()),
+            admission: Admission::new(affordable(wanted, None), totals.connections()),
             tally: Arc::new(Mutex::new(totals.tally(Transport::Tcp))),
             totals,
             limiting: Limiting::default(),
@@ -164,7 +167,7 @@ impl Transports {
         for index in 0..self.open.len() {
             self.resize(index, wanted.workers);
         }
-        self.admission.limit(wanted.limits);
+        self.admission.limit(affordable(wanted, Some(self.admission.limits())));
         self.limit(wanted.rate_limit.as_ref());
         if self.outlives {
             self.outlive();
@@ -449,6 +452,24 @@ impl Leaving {
         accepting.retain(|accepting| !accepting.1.is_finished());
         Self { readers: vec![], accepting }.end(Instant::now() + last).await;
     }
+}
+
+/// No more TCP connections than the process can have beside everything else; where those are fewer than
+/// wanted, and other ones than `before`, that is told. A flood of connections must not end probes.
+fn affordable(wanted: &Wanted, before: Option<Limits>) -> Limits {
+    let Wanted { limits, reserved, .. } = *wanted;
+    let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
+    let room = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(reserved).max(1);
+    let affordable = Limits { connections: limits.connections.min(room), ..limits };
+    if affordable != limits && before != Some(affordable) {
+        tracing::warn!(
+            files,
+            "the limit of open files, {files}, has room for {room} TCP connections and not {}: raise \
+             it (LimitNOFILE), or lower [server.tcp] connections",
+            limits.connections
+        );
+    }
+    affordable
 }
 
 /// The sockets that could be opened, and why others could not.

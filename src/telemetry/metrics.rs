@@ -15,11 +15,11 @@ use crate::control::Status;
 use crate::control::status::Standing;
 use crate::route::OverrideKind;
 use crate::serve::Totals;
-use crate::serve::tally::Sums;
+use crate::serve::tally::{Cause, Sums};
 use crate::wire::Rcode;
 
 /// Every metric's name, without the `_total` that counters get, and its help text.
-pub const METRICS: [(&str, &str); 19] = [
+pub const METRICS: [(&str, &str); 23] = [
     ("meridian_build_info", "The version that runs; always 1"),
     ("meridian_start_timestamp_seconds", "When the process started"),
     ("meridian_answers", "Messages by what kind of answer they got"),
@@ -27,6 +27,10 @@ pub const METRICS: [(&str, &str); 19] = [
     ("meridian_panics", "Messages that made the answering function panic"),
     ("meridian_unsent", "Responses that the kernel refused to send"),
     ("meridian_over_limit", "UDP responses over the rate limit, by what became of them"),
+    ("meridian_tcp_connections", "TCP connections that are open"),
+    ("meridian_tcp_accepted", "TCP connections that were accepted"),
+    ("meridian_tcp_evicted", "TCP connections that had to make way for another"),
+    ("meridian_tcp_refused", "TCP connections for which none could make way"),
     ("meridian_generation", "The number of the snapshot that serves"),
     ("meridian_generation_timestamp_seconds", "When that snapshot was published"),
     ("meridian_state_usable", "Whether health and overrides are restored and saved"),
@@ -72,6 +76,7 @@ impl Collector for Source {
             [(NONE, started_at.since_epoch().as_secs_f64())],
         )?;
         self.traffic(&mut out)?;
+        self.connections(&mut out)?;
         out.gauges("meridian_generation", [(NONE, *generation as f64)])?;
         out.gauges(
             "meridian_generation_timestamp_seconds",
@@ -109,6 +114,16 @@ impl Source {
         let over_limit = Sums::OVER_LIMIT.into_iter().zip(over_limit);
         let by_result = over_limit.map(|(result, count)| ([("result", result.to_owned())], count));
         out.counters("meridian_over_limit", by_result)
+    }
+
+    fn connections(&self, out: &mut Out<'_, '_>) -> fmt::Result {
+        let sums = self.totals.connections().sums();
+        out.gauges("meridian_tcp_connections", [(NONE, sums.open as f64)])?;
+        out.counters("meridian_tcp_accepted", [(NONE, sums.accepted)])?;
+        let evicted = Cause::ALL.iter().zip(sums.evicted);
+        let evicted = evicted.map(|((_, cause), count)| ([("cause", cause.to_string())], count));
+        out.counters("meridian_tcp_evicted", evicted)?;
+        out.counters("meridian_tcp_refused", [(NONE, sums.refused)])
     }
 
     fn health(&self, out: &mut Out<'_, '_>) -> fmt::Result {

@@ -68,8 +68,8 @@ impl Admission {
                 self.counts.accepted(seats.taken());
                 Some(Claim { admission: self.clone(), seat, given_up })
             }
-            Err(full) => {
-                self.counts.refused(cause(full));
+            Err(Full::Client | Full::All) => {
+                self.counts.refused();
                 None
             }
         }
