@@ -7,7 +7,7 @@ use crate::wire::{Name, RecordType};
 use super::build::Builder;
 use super::fault::FaultKind;
 use super::read::Record;
-use super::tree::{Found, Kind};
+use super::tree::{APEX, Found, Kind};
 use super::{BindingId, Node};
 
 /// Checks the records of one node, in the order of their types, beside each other and its pool.
@@ -74,6 +74,9 @@ pub(super) fn set(builder: &mut Builder<'_>, records: &[Record], count: usize, l
     let is_wildcard = builder.draft.tree.label(node.index) == b"\x01*";
     if is_wildcard && matches!(rtype, RecordType::NS | RecordType::DNAME) {
         builder.faults.push(FaultKind::Wildcard(rtype), span);
+    }
+    if rtype == RecordType::DNSKEY && node.index == APEX {
+        builder.faults.push(FaultKind::UnsignedKey, span);
     }
     if count < 2 {
         return;

@@ -117,6 +117,8 @@ pub enum FaultKind {
     BelowDname { rtype: RecordType, owner: Name },
     #[error("{0} at a wildcard has no defined meaning")]
     Wildcard(RecordType),
+    #[error("the zone has keys, but is served unsigned")]
+    UnsignedKey,
 
     #[error("{owner} is not within {origin}")]
     PoolOutside { owner: Name, origin: Name },
@@ -180,6 +182,7 @@ impl FaultKind {
         ("Z318", "a record hidden by a delegation (warning)"),
         ("Z319", "a record below a DNAME (warning)"),
         ("Z320", "NS or DNAME at a wildcard (warning)"),
+        ("Z321", "DNSKEY records, though the zone is served unsigned (warning)"),
         ("Z401", "a pool's name outside the zone"),
         ("Z402", "a name with two pools"),
         ("Z403", "a pool beside static address or CNAME records"),
@@ -236,6 +239,7 @@ impl FaultKind {
             Self::Hidden { .. } => "Z318",
             Self::BelowDname { .. } => "Z319",
             Self::Wildcard(_) => "Z320",
+            Self::UnsignedKey => "Z321",
             Self::PoolOutside { .. } => "Z401",
             Self::PoolTwice(_) => "Z402",
             Self::PoolBesideStatic { .. } => "Z403",
@@ -260,7 +264,8 @@ impl FaultKind {
             | Self::Duplicate
             | Self::Hidden { .. }
             | Self::BelowDname { .. }
-            | Self::Wildcard(_) => Severity::Warning,
+            | Self::Wildcard(_)
+            | Self::UnsignedKey => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -281,6 +286,9 @@ impl FaultKind {
             Self::UnclosedParenthesis => "close it behind the record's last field",
             Self::UnopenedParenthesis => "remove it, or open one before",
             Self::QuoteInWord => "quote the whole string, or write \\\" for a literal quote",
+            Self::UnknownDirective(directive) if directive == "$GENERATE" => {
+                "write the records out, or have named-compilezone do it: few servers read it"
+            }
             Self::UnknownDirective(_) => "the directives are $ORIGIN, $TTL and $INCLUDE",
             Self::Directive { .. } => "complete it; a comment begins with a semicolon",
             Self::Include(_) => "the path is relative to the file that includes",
@@ -294,7 +302,9 @@ impl FaultKind {
                 "write a type without a name here as TYPEnnn \\# length hex (RFC 3597)"
             }
             Self::MetaType(_) => "remove it: no zone can hold it (RFC 6895 section 3.1)",
-            Self::SignedType(_) => "remove it: serve the zone unsigned",
+            Self::SignedType(_) => {
+                "remove it: serve the zone unsigned, and have its parent remove the DS records first"
+            }
             Self::Ttl => "write seconds, or numbers with the units w, d, h, m and s",
             Self::LargeTtl => "write at most 2147483647 (RFC 2181 section 8)",
             Self::NoTtl | Self::SoaTtl(_) => "begin the file with $TTL (RFC 2308 section 4)",
@@ -330,6 +340,10 @@ impl FaultKind {
                 "move it to the delegated zone: only DS and glue belong here (RFC 2181 section 6.1)"
             }
             Self::BelowDname { .. } => "remove it, or the DNAME (RFC 6672 section 2.4)",
+            Self::UnsignedKey => {
+                "see that the parent has no DS record of the zone: validators would refuse every \
+                 answer (RFC 4035 section 5)"
+            }
             Self::Wildcard(_) => "write the names out (RFC 4592 section 4.2, RFC 6672 section 3.3)",
             Self::PoolOutside { .. } => "move it to the TOML file of its own zone",
             Self::PoolTwice(_) => "keep one of the two",

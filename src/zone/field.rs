@@ -2,11 +2,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::wire::NameError;
 use crate::wire::name::{self, MAX_LABEL, MAX_NAME, unescape};
+use crate::wire::{NameError, RecordType};
 
 use super::rdata::Problem;
-use super::svcb;
+use super::{address, bitmap, gateway, host_identity, location, prefixes, svcb};
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,28 +21,95 @@ pub(super) enum Field {
     String,
     /// All the strings that remain, at least one.
     Strings,
+    /// A string that may be left out at the end.
+    OptionalString,
+    /// A string of at least four decimal digits (RFC 1183 section 3.1).
+    Digits,
     /// One string that reaches to the end, without a length.
     Text,
     /// A CAA property's tag (RFC 8659 section 4.1).
     Tag,
-    /// A DNSSEC algorithm's number or mnemonic (RFC 4034 section 5.3).
-    Algorithm,
+    /// A number of 8 bits, some of which have mnemonics.
+    Named8(&'static [(u16, &'static str)]),
+    /// A number of 16 bits, some of which have mnemonics.
+    Named16(&'static [(u16, &'static str)]),
+    /// A record type's mnemonic or number.
+    Type,
+    /// A number of 8 bits up to this.
+    Max8(u8),
+    /// The highest bit of an octet, whose other bits are the next field's.
+    TopBit,
+    /// A number up to this in the octet that the field before began.
+    LowBits(u8),
+    /// What the octet that ends so many before says (`gateway`).
+    Gateway {
+        behind: usize,
+    },
     Ip4,
     Ip6,
     /// The hex that remains; how many octets by the octet before, where it is fixed.
     Digest(&'static [(u8, usize)]),
+    /// The base64 that remains.
+    Base64,
+    /// The base64 that remains, perhaps none.
+    OptionalBase64,
+    /// The base64 that remains, or `-` for none.
+    DashOrBase64,
+    /// As many octets, as pairs of hex digits between hyphens.
+    Eui(usize),
+    /// 64 bits, as the half of an IPv6 address.
+    Locator,
+    Nsap,
+    Atm,
     /// Service parameters (RFC 9460 section 2.1), perhaps none.
     Parameters,
+    /// Record types as bits, perhaps none.
+    Types,
+    /// Ports as bits, perhaps none.
+    Ports,
+    /// Address prefixes, perhaps none.
+    Prefixes,
+    Location,
+    HostIdentity,
 }
 
 impl Field {
     /// Whether all the words that remain belong to it.
     pub(super) fn takes_rest(self) -> bool {
-        matches!(self, Self::Strings | Self::Digest(_) | Self::Parameters)
+        matches!(
+            self,
+            Self::Strings
+                | Self::Digest(_)
+                | Self::Base64
+                | Self::OptionalBase64
+                | Self::DashOrBase64
+                | Self::Parameters
+                | Self::Types
+                | Self::Ports
+                | Self::Prefixes
+                | Self::Location
+                | Self::HostIdentity
+        )
+    }
+
+    /// Whether a record may end before it.
+    pub(super) fn may_be_missing(self) -> bool {
+        matches!(
+            self,
+            Self::OptionalString
+                | Self::OptionalBase64
+                | Self::Parameters
+                | Self::Types
+                | Self::Ports
+                | Self::Prefixes
+        )
     }
 
     pub(super) fn may_be_quoted(self) -> bool {
-        matches!(self, Self::String | Self::Strings | Self::Text)
+        matches!(
+            self,
+            Self::String | Self::Strings | Self::OptionalString | Self::Digits | Self::Text
+        )
     }
 }
 
@@ -73,7 +140,35 @@ pub(super) fn write(
             let ip: Option<Ipv6Addr> = parse(text);
             out.extend_from_slice(&ip.ok_or(Problem::Ip6)?.octets());
         }
-        Field::Algorithm => out.push(algorithm(text)?),
+        Field::Named8(names) => out.push(named(names, text, u32::from(u8::MAX))? as u8),
+        Field::Named16(names) => {
+            let value = named(names, text, u32::from(u16::MAX))?;
+            out.extend_from_slice(&value.to_be_bytes());
+        }
+        Field::Type => {
+            let rtype = std::str::from_utf8(text).ok().and_then(RecordType::from_text);
+            let number = match rtype {
+                Some(rtype) => rtype.0,
+                None => named(&[], text, u32::from(u16::MAX))?,
+            };
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        Field::Max8(max) => out.push(number(text, u32::from(max))? as u8),
+        Field::TopBit => out.push((number(text, 1)? as u8) << 7),
+        Field::LowBits(max) => {
+            let bits = number(text, u32::from(max))? as u8;
+            if let Some(octet) = out.last_mut() {
+                *octet |= bits;
+            }
+        }
+        Field::Gateway { behind } => {
+            let kind = out[out.len() - behind];
+            gateway::write(kind, text, origin, out)?;
+        }
+        Field::Eui(octets) => address::write_eui(text, octets, out)?,
+        Field::Locator => address::write_locator(text, out)?,
+        Field::Nsap => address::write_nsap(text, out)?,
+        Field::Atm => address::write_atm(text, out)?,
         Field::Tag => {
             if !is_tag(text) {
                 return Err(Problem::Tag);
@@ -81,10 +176,22 @@ pub(super) fn write(
             out.push(text.len() as u8);
             out.extend_from_slice(text);
         }
-        Field::String | Field::Strings => write_string(text, out)?,
+        Field::Digits if !is_digits(text) => return Err(DIGITS),
+        Field::String | Field::Strings | Field::OptionalString | Field::Digits => {
+            write_string(text, out)?;
+        }
         Field::Text => write_unescaped(text, out)?,
         // What these spell shows only when all their words are together.
-        Field::Digest(_) | Field::Parameters => out.extend_from_slice(text),
+        Field::Digest(_)
+        | Field::Base64
+        | Field::OptionalBase64
+        | Field::DashOrBase64
+        | Field::Parameters
+        | Field::Types
+        | Field::Ports
+        | Field::Prefixes
+        | Field::Location
+        | Field::HostIdentity => out.extend_from_slice(text),
     }
     Ok(())
 }
@@ -181,6 +288,14 @@ pub(super) fn decode_base64(text: &[u8], out: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
+/// Appends the octets that `text`, all that remains of a record, stands for.
+pub(super) fn write_base64(kind: Field, text: &[u8], out: &mut Vec<u8>) -> Result<(), Problem> {
+    if kind == Field::DashOrBase64 && text == b"-" {
+        return Ok(());
+    }
+    decode_base64(text, out)
+}
+
 fn base64_digit(byte: u8) -> Option<u32> {
     Some(match byte {
         b'A'..=b'Z' => u32::from(byte - b'A'),
@@ -210,12 +325,29 @@ pub(super) fn measure(kind: Field, rdata: &[u8], at: usize) -> Result<usize, Pro
     let rest = &rdata[at..];
     let fixed = |len: usize| if rest.len() < len { Err(Problem::Short) } else { Ok(len) };
     match kind {
-        Field::U8 | Field::Algorithm => fixed(1),
-        Field::U16 => fixed(2),
+        Field::U8 | Field::Named8(_) | Field::TopBit => fixed(1),
+        Field::Max8(max) => match rest.first() {
+            Some(&value) if value > max => Err(Problem::Number { max: u32::from(max) }),
+            _ => fixed(1),
+        },
+        // Its octet was counted with the field before.
+        Field::LowBits(max) => match at.checked_sub(1).map(|before| rdata[before] & 0x7f) {
+            Some(bits) if bits <= max => Ok(0),
+            _ => Err(Problem::Number { max: u32::from(max) }),
+        },
+        Field::U16 | Field::Named16(_) | Field::Type => fixed(2),
         Field::U32 | Field::Seconds | Field::Ip4 => fixed(4),
+        Field::Locator => fixed(8),
         Field::Ip6 => fixed(16),
+        Field::Eui(octets) => fixed(octets),
         Field::Name => measure_name(rest),
-        Field::String => measure_string(rest),
+        Field::Gateway { behind } => gateway::measure(rdata[at - behind], rest),
+        Field::OptionalString if rest.is_empty() => Ok(0),
+        Field::String | Field::OptionalString => measure_string(rest),
+        Field::Digits => {
+            let len = measure_string(rest)?;
+            if is_digits(&rest[1..len]) { Ok(len) } else { Err(DIGITS) }
+        }
         Field::Strings => {
             let mut len = measure_string(rest)?;
             while len < rest.len() {
@@ -227,7 +359,16 @@ pub(super) fn measure(kind: Field, rdata: &[u8], at: usize) -> Result<usize, Pro
             let len = measure_string(rest)?;
             if is_tag(&rest[1..len]) { Ok(len) } else { Err(Problem::Tag) }
         }
-        Field::Text => Ok(rest.len()),
+        Field::Base64 | Field::Nsap if rest.is_empty() => Err(Problem::Short),
+        Field::Text | Field::Base64 | Field::OptionalBase64 | Field::DashOrBase64 | Field::Nsap => {
+            Ok(rest.len())
+        }
+        Field::Atm => address::check_atm(rest).map(|()| rest.len()),
+        Field::Types => bitmap::check_types(rest).map(|()| rest.len()),
+        Field::Ports => bitmap::check_ports(rest).map(|()| rest.len()),
+        Field::Prefixes => prefixes::check(rest).map(|()| rest.len()),
+        Field::Location => location::check(rest).map(|()| location::LEN),
+        Field::HostIdentity => host_identity::check(rest).map(|()| rest.len()),
         Field::Digest(lengths) => {
             let selector = at.checked_sub(1).map(|before| rdata[before]);
             check_digest(lengths, selector, rest.len()).map(|()| rest.len())
@@ -259,34 +400,25 @@ fn is_tag(text: &[u8]) -> bool {
     (1..=255).contains(&text.len()) && text.iter().all(u8::is_ascii_alphanumeric)
 }
 
-fn algorithm(text: &[u8]) -> Result<u8, Problem> {
-    let known = ALGORITHMS.iter().find(|(_, name)| name.as_bytes().eq_ignore_ascii_case(text));
+fn is_digits(text: &[u8]) -> bool {
+    text.len() >= 4 && text.iter().all(u8::is_ascii_digit)
+}
+
+/// The number of a mnemonic, in any case, or of digits.
+fn named(names: &[(u16, &str)], text: &[u8], max: u32) -> Result<u16, Problem> {
+    let known = names.iter().find(|(_, name)| name.as_bytes().eq_ignore_ascii_case(text));
     match known {
         Some(&(number, _)) => Ok(number),
-        None => match number(text, u32::from(u8::MAX)) {
-            Ok(number) => Ok(number as u8),
-            Err(_) => Err(Problem::Algorithm),
+        None => match number(text, max) {
+            Ok(number) => Ok(number as u16),
+            Err(_) => Err(Problem::Named { max }),
         },
     }
 }
 
-/// Mnemonics of the DNSSEC algorithms (IANA, DNS Security Algorithm Numbers).
-const ALGORITHMS: &[(u8, &str)] = &[
-    (1, "RSAMD5"),
-    (3, "DSA"),
-    (5, "RSASHA1"),
-    (6, "DSA-NSEC3-SHA1"),
-    (7, "RSASHA1-NSEC3-SHA1"),
-    (8, "RSASHA256"),
-    (10, "RSASHA512"),
-    (12, "ECC-GOST"),
-    (13, "ECDSAP256SHA256"),
-    (14, "ECDSAP384SHA384"),
-    (15, "ED25519"),
-    (16, "ED448"),
-];
+const DIGITS: Problem = Problem::Expected("at least four digits");
 
-fn parse<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+pub(super) fn parse<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 

@@ -7,11 +7,18 @@
 //!
 //! Files, sockets and clients are not known here, nor what a pool is beyond its names.
 
+mod address;
+mod bitmap;
 mod build;
 mod check;
 mod fault;
 mod field;
+mod format;
+mod gateway;
+mod host_identity;
+mod location;
 mod node;
+mod prefixes;
 mod rdata;
 mod read;
 mod scan;

@@ -1,7 +1,7 @@
-//! The data of records: one table says what fields each type has, and one parser, one check of
-//! generic data (RFC 3597) and one canonical form go over that table.
+//! The data of records: one table (`format`) says what fields each type has, and one parser, one
+//! check of generic data (RFC 3597) and one canonical form go over that table.
 //!
-//! A type is added by a row. All names are written uncompressed, as RFC 3597 section 4 wants of
+//! All names are written uncompressed, as RFC 3597 section 4 wants of
 //! every type that is not in RFC 1035, and as is right for those that are.
 
 use thiserror::Error;
@@ -11,95 +11,9 @@ use crate::wire::{NameError, RecordType};
 
 use super::fault::{FaultKind, Faults};
 use super::field::{self, Field};
+use super::format::fields;
 use super::scan::{Form, Word};
-use super::svcb;
-
-/// A type's fields, in order; only the last may take all that remains.
-struct Format {
-    rtype: RecordType,
-    fields: &'static [(&'static str, Field)],
-}
-
-const FORMATS: &[Format] = &[
-    Format { rtype: RecordType::A, fields: &[("address", Field::Ip4)] },
-    Format { rtype: RecordType::AAAA, fields: &[("address", Field::Ip6)] },
-    Format { rtype: RecordType::NS, fields: &[("server", Field::Name)] },
-    Format { rtype: RecordType::CNAME, fields: &[("target", Field::Name)] },
-    Format { rtype: RecordType::DNAME, fields: &[("target", Field::Name)] },
-    Format { rtype: RecordType::PTR, fields: &[("target", Field::Name)] },
-    Format { rtype: RecordType::TXT, fields: &[("text", Field::Strings)] },
-    Format {
-        rtype: RecordType::SOA,
-        fields: &[
-            ("primary", Field::Name),
-            ("mailbox", Field::Name),
-            ("serial", Field::U32),
-            ("refresh", Field::Seconds),
-            ("retry", Field::Seconds),
-            ("expire", Field::Seconds),
-            ("minimum", Field::Seconds),
-        ],
-    },
-    Format {
-        rtype: RecordType::MX,
-        fields: &[("preference", Field::U16), ("exchange", Field::Name)],
-    },
-    Format {
-        rtype: RecordType::SRV,
-        fields: &[
-            ("priority", Field::U16),
-            ("weight", Field::U16),
-            ("port", Field::U16),
-            ("target", Field::Name),
-        ],
-    },
-    Format {
-        rtype: RecordType::NAPTR,
-        fields: &[
-            ("order", Field::U16),
-            ("preference", Field::U16),
-            ("flags", Field::String),
-            ("services", Field::String),
-            ("regexp", Field::String),
-            ("replacement", Field::Name),
-        ],
-    },
-    Format {
-        rtype: RecordType::CAA,
-        fields: &[("flags", Field::U8), ("tag", Field::Tag), ("value", Field::Text)],
-    },
-    Format {
-        rtype: RecordType::DS,
-        fields: &[
-            ("key-tag", Field::U16),
-            ("algorithm", Field::Algorithm),
-            ("digest-type", Field::U8),
-            ("digest", Field::Digest(&[(1, 20), (2, 32), (4, 48)])),
-        ],
-    },
-    Format {
-        rtype: RecordType::SSHFP,
-        fields: &[
-            ("algorithm", Field::U8),
-            ("type", Field::U8),
-            ("fingerprint", Field::Digest(&[(1, 20), (2, 32)])),
-        ],
-    },
-    Format {
-        rtype: RecordType::TLSA,
-        fields: &[
-            ("usage", Field::U8),
-            ("selector", Field::U8),
-            ("matching-type", Field::U8),
-            ("data", Field::Digest(&[(1, 32), (2, 64)])),
-        ],
-    },
-    Format { rtype: RecordType::SVCB, fields: SERVICE },
-    Format { rtype: RecordType::HTTPS, fields: SERVICE },
-];
-
-const SERVICE: &[(&str, Field)] =
-    &[("priority", Field::U16), ("target", Field::Name), ("parameters", Field::Parameters)];
+use super::{bitmap, host_identity, location, prefixes, svcb};
 
 /// Why a field is not what its type takes. Displays as the end of the fault's message.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -127,8 +41,10 @@ pub enum Problem {
     Base64,
     #[error("expected 1 to 255 letters and digits")]
     Tag,
-    #[error("expected a number from 0 to 255 or an algorithm's mnemonic")]
-    Algorithm,
+    #[error("expected {0}")]
+    Expected(&'static str),
+    #[error("expected a number from 0 to {max} or a mnemonic")]
+    Named { max: u32 },
     #[error("expected {octets} octets for this kind of digest")]
     Digest { octets: usize },
     #[error("the octets end early")]
@@ -183,18 +99,18 @@ impl Problem {
     }
 }
 
-/// The types whose records have a format here.
-pub(super) fn types() -> impl Iterator<Item = RecordType> {
-    FORMATS.iter().map(|format| format.rtype)
-}
-
 /// What the type takes, for people.
 pub(super) fn usage(rtype: RecordType) -> String {
     let mut usage = format!("{rtype} takes:");
     for (name, kind) in fields(rtype).unwrap_or(&[]) {
         match kind {
+            Field::Location => usage.push_str(LOCATION),
+            Field::HostIdentity => usage.push_str(" algorithm tag key [server…]"),
             Field::Strings => usage.extend([" ", name, "…"]),
-            Field::Parameters => usage.extend([" [", name, "…]"]),
+            Field::Parameters | Field::Types | Field::Prefixes | Field::Ports => {
+                usage.extend([" [", name, "…]"]);
+            }
+            Field::OptionalString | Field::OptionalBase64 => usage.extend([" [", name, "]"]),
             _ => usage.extend([" ", name]),
         }
     }
@@ -232,7 +148,7 @@ pub(super) fn parse(
     let (mut words, mut last, mut is_sound) = (words, before, true);
     for &(name, kind) in fields {
         let taken = match words {
-            [] if kind != Field::Parameters => {
+            [] if !kind.may_be_missing() => {
                 return faults.push(FaultKind::MissingField { rtype, field: name }, after(last));
             }
             [first, ..] if !kind.takes_rest() => std::slice::from_ref(first),
@@ -241,8 +157,9 @@ pub(super) fn parse(
         words = &words[taken.len()..];
         last = taken.last().map_or(last, |word| word.span);
         let kind = match kind {
-            // The octet that says which digest it is may be the one at fault.
+            // The octet that says which digest it is, or what the gateway, may be the one at fault.
             Field::Digest(_) if !is_sound => Field::Digest(&[]),
+            Field::Gateway { .. } | Field::LowBits(_) if !is_sound => continue,
             kind => kind,
         };
         if let Err((span, problem)) = parse_field(kind, taken, context, rdata) {
@@ -263,24 +180,47 @@ fn parse_field(
     context: &Context<'_>,
     rdata: &mut Vec<u8>,
 ) -> Result<(), (Span, Problem)> {
-    if kind == Field::Parameters {
-        return svcb::parse(words, context, rdata);
+    if let Some(word) = words.iter().find(|word| word.form == Form::Quoted)
+        && !kind.may_be_quoted()
+    {
+        return Err((word.span, Problem::Quoted));
     }
     let start = rdata.len();
-    let selector = rdata.last().copied();
-    for word in words {
-        if word.form == Form::Quoted && !kind.may_be_quoted() {
-            return Err((word.span, Problem::Quoted));
+    match (kind, words) {
+        (Field::Parameters, _) => svcb::parse(words, context, rdata),
+        (Field::Types, _) => bitmap::parse_types(words, context, rdata),
+        (Field::Ports, _) => bitmap::parse_ports(words, context, rdata),
+        (Field::Prefixes, _) => prefixes::parse(words, context, rdata),
+        (Field::Location, _) => location::parse(words, context, rdata),
+        (Field::HostIdentity, _) => host_identity::parse(words, context, rdata),
+        (Field::Digest(lengths), [first, .., last] | [first @ last]) => {
+            let selector = rdata.last().copied();
+            join(words, context, rdata);
+            field::decode_hex(start, rdata)
+                .and_then(|()| field::check_digest(lengths, selector, rdata.len() - start))
+                .map_err(|problem| (first.span.to(last.span), problem))
         }
-        field::write(kind, (context.text)(*word), context.origin, rdata)
-            .map_err(|problem| (word.span, problem))?;
+        (
+            Field::Base64 | Field::OptionalBase64 | Field::DashOrBase64,
+            [first, .., last] | [first @ last],
+        ) => {
+            join(words, context, rdata);
+            let text = rdata.split_off(start);
+            field::write_base64(kind, &text, rdata)
+                .map_err(|problem| (first.span.to(last.span), problem))
+        }
+        _ => words.iter().try_for_each(|word| {
+            field::write(kind, (context.text)(*word), context.origin, rdata)
+                .map_err(|problem| (word.span, problem))
+        }),
     }
-    if let (Field::Digest(lengths), [first, .., last] | [first @ last]) = (kind, words) {
-        field::decode_hex(start, rdata)
-            .and_then(|()| field::check_digest(lengths, selector, rdata.len() - start))
-            .map_err(|problem| (first.span.to(last.span), problem))?;
+}
+
+/// Appends the text of `words`, as if nothing stood between them.
+fn join(words: &[Word], context: &Context<'_>, rdata: &mut Vec<u8>) {
+    for word in words {
+        rdata.extend_from_slice((context.text)(*word));
     }
-    Ok(())
 }
 
 /// `\# length hex…` for any type (RFC 3597 section 5); data of a known type is checked.
@@ -296,9 +236,7 @@ fn parse_generic(
     let whole = words.last().map_or(mark.span, |last| mark.span.to(last.span));
     let is_bare = words.iter().all(|word| word.form == Form::Bare);
     let [length, hex @ ..] = words else { return faults.push(FaultKind::Generic, whole) };
-    for word in hex {
-        rdata.extend_from_slice((context.text)(*word));
-    }
+    join(hex, context, rdata);
     let decoded = field::decode_hex(start, rdata).is_ok();
     let length = field::number((context.text)(*length), u32::from(u16::MAX));
     if !is_bare || !decoded || length.map(|length| length as usize) != Ok(rdata.len() - start) {
@@ -344,11 +282,11 @@ fn check_length(start: usize, span: Span, rdata: &[u8], faults: &mut Faults) {
     }
 }
 
-fn fields(rtype: RecordType) -> Option<&'static [(&'static str, Field)]> {
-    FORMATS.iter().find(|format| format.rtype == rtype).map(|format| format.fields)
-}
-
 /// The point behind `span`.
 fn after(span: Span) -> Span {
     Span { start: span.end, ..span }
 }
+
+/// What a LOC record takes (RFC 1876 section 3).
+const LOCATION: &str = " degrees [minutes [seconds]] N|S degrees [minutes [seconds]] E|W \
+    altitude [size [horizontal-precision [vertical-precision]]]";

@@ -11,7 +11,7 @@ use super::fault::{FaultKind, Faults};
 use super::rdata::{self, Context};
 use super::scan::{Entry, Form, Scanner, Word};
 use super::tree::{Full, Tree};
-use super::{Include, Source, field, svcb};
+use super::{Include, Source, field, format, svcb};
 
 /// What the files of a zone say, before it is checked.
 pub(super) struct Draft {
@@ -419,7 +419,7 @@ fn class(text: &[u8]) -> Option<bool> {
 fn nearest_type(text: &str) -> Option<RecordType> {
     let text = text.to_ascii_uppercase();
     let distance = |rtype: RecordType| strsim::damerau_levenshtein(&rtype.to_string(), &text);
-    let candidates = rdata::types().map(|rtype| (distance(rtype), rtype));
+    let candidates = format::types().map(|rtype| (distance(rtype), rtype));
     let (distance, nearest) = candidates.min_by_key(|(distance, _)| *distance)?;
     (distance <= 2 && 2 * distance <= text.len()).then_some(nearest)
 }
@@ -427,13 +427,8 @@ fn nearest_type(text: &str) -> Option<RecordType> {
 /// Classes that are not served (RFC 6895 section 3.2).
 const CLASSES: &[&str] = &["CH", "CHAOS", "CS", "CSNET", "HS", "HESIOD", "NONE"];
 /// Types that signing makes.
-const SIGNED: &[RecordType] = &[
-    RecordType::RRSIG,
-    RecordType::NSEC,
-    RecordType::NSEC3,
-    RecordType::NSEC3PARAM,
-    RecordType::DNSKEY,
-];
+const SIGNED: &[RecordType] =
+    &[RecordType::RRSIG, RecordType::NSEC, RecordType::NSEC3, RecordType::NSEC3PARAM];
 /// RFC 2181 section 8.
 const MAX_TTL: u32 = i32::MAX as u32;
 /// Files that may include each other, the first left out.

@@ -92,7 +92,7 @@ fn a_zone_printed_in_generic_form_reads_as_the_same_zone() {
 pub(super) const EVERY_TYPE: &str = include_str!("../fixtures/zones/every_type.zone");
 
 /// All records as RFC 3597 writes those of unknown types.
-fn print(zone: &Zone) -> String {
+pub(super) fn print(zone: &Zone) -> String {
     let mut text = String::new();
     for node in zone.nodes() {
         for set in node.sets() {
@@ -106,7 +106,7 @@ fn print(zone: &Zone) -> String {
     text
 }
 
-fn is_error(fault: &meridian::zone::Fault) -> bool {
+pub(super) fn is_error(fault: &meridian::zone::Fault) -> bool {
     fault.kind.severity() == Severity::Error
 }
 

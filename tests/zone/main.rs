@@ -8,6 +8,7 @@ mod lookup;
 mod oracle;
 mod reading;
 mod set;
+mod types;
 
 use meridian::span::{FileId, Severity, Span};
 use meridian::wire::Name;
