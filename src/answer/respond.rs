@@ -4,10 +4,12 @@
 //! is bound to, asks `super::steer` for the az. It allocates nothing, takes no lock and reads no
 //! clock. UDP, TCP and `explain` all call it.
 
+mod chain;
 mod extended;
 mod lookup;
 mod opt;
 mod pool;
+mod referral;
 mod short;
 
 use std::net::IpAddr;

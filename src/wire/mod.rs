@@ -7,6 +7,7 @@ pub mod extended_error;
 pub mod name;
 pub mod qname;
 pub mod query;
+pub mod record;
 pub mod rr;
 pub mod writer;
 
@@ -16,5 +17,6 @@ pub use extended_error::{ExtendedError, InfoCode};
 pub use name::{Name, NameError};
 pub use qname::Qname;
 pub use query::{HEADER, Head, Query, Unanswerable};
+pub use record::Record;
 pub use rr::{CLASS_CH, CLASS_IN, Rcode, RecordType};
 pub use writer::{Full, OptRecord, Section, Writer};

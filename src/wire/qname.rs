@@ -65,18 +65,6 @@ impl Qname {
         }
         Some(at)
     }
-
-    /// Replaces everything from octet `at` on (where a label begins) by `suffix`, an uncompressed
-    /// name; `None`, and no change, if that makes the name longer than one may be (RFC 6672
-    /// section 2.2).
-    pub fn replace_suffix(&mut self, at: usize, suffix: &[u8]) -> Option<()> {
-        let len = at + suffix.len();
-        let tail = self.wire.get_mut(at..len)?;
-        tail.copy_from_slice(suffix);
-        tail.make_ascii_lowercase();
-        self.len = len as u8;
-        Some(())
-    }
 }
 
 impl std::fmt::Debug for Qname {
@@ -101,23 +89,11 @@ mod tests {
     }
 
     #[test]
-    fn suffixes_are_found_and_replaced_by_label() {
+    fn suffixes_are_found_by_label() {
         let mut name = Qname::ROOT;
         name.read(b"\x01a\x02bc\x03net\0").unwrap();
         assert_eq!(name.label_count(), 3);
         assert_eq!(name.suffix_offset(1), Some(5));
         assert_eq!(name.suffix_offset(4), None);
-        name.replace_suffix(5, b"\x03ORG\0").unwrap();
-        assert_eq!(name.as_wire(), b"\x01a\x02bc\x03org\0");
-    }
-
-    #[test]
-    fn a_replaced_suffix_never_makes_a_name_too_long() {
-        let long = [&[63; 64][..], &[63; 64], &[63; 64], &[0]].concat();
-        let mut name = Qname::ROOT;
-        name.read(b"\x3fbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\x01c\0")
-            .unwrap();
-        assert!(name.replace_suffix(64, &long).is_none());
-        assert_eq!(name.label_count(), 2);
     }
 }

@@ -113,6 +113,11 @@ impl<'a> Writer<'a> {
         self.len
     }
 
+    /// What has been written so far.
+    pub fn written(&self) -> &[u8] {
+        self.buffer.get(..self.len).unwrap_or_default()
+    }
+
     /// Whether nothing has been written: never so, since there is a header.
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -154,6 +159,13 @@ impl<'a> Writer<'a> {
         if let Some(counts) = self.buffer.get_mut(6..HEADER) {
             counts.copy_from_slice(&mark.counts);
         }
+    }
+
+    /// Takes back everything behind the first `count` records of the answer section, which end at
+    /// `len`.
+    pub fn end_answer(&mut self, len: usize, count: usize) {
+        let [high, low] = (count as u16).to_be_bytes();
+        self.rewind(Mark { len, counts: [high, low, 0, 0, 0, 0] });
     }
 
     /// Appends a whole set of records in ready form (owner `C0 0C`, TYPE, CLASS, TTL, RDLENGTH,
@@ -253,21 +265,6 @@ impl<'a> Writer<'a> {
         let length = self.buffer.get_mut(rdata.saturating_sub(2)..rdata).ok_or(Full)?;
         length.copy_from_slice(&len.to_be_bytes());
         Ok(())
-    }
-
-    /// Appends one record that is ready from its TYPE on, behind `owner`, an uncompressed name.
-    pub fn put_body(&mut self, section: Section, owner: &[u8], body: &[u8]) -> Result<(), Full> {
-        let mark = self.mark();
-        match self.append(owner).and_then(|()| self.append(body)) {
-            Ok(()) => {
-                self.count(section, 1);
-                Ok(())
-            }
-            Err(full) => {
-                self.rewind(mark);
-                Err(full)
-            }
-        }
     }
 
     /// Ends the response, with an OPT record where `opt` is given. Returns its length.

@@ -140,6 +140,12 @@ impl Zone {
         self.tree.find(name)
     }
 
+    /// The node of `name`, in uncompressed wire form and in any case, whatever is above it: where
+    /// the addresses of a delegation's name server are (RFC 1034 section 4.2.1).
+    pub fn host(&self, name: &[u8]) -> Option<Node<'_>> {
+        self.tree.exact_folded(name)
+    }
+
     /// The zone's own name, which has a SOA record.
     pub fn apex(&self) -> Node<'_> {
         self.tree.node(APEX)

@@ -59,18 +59,24 @@ impl<'z> Node<'z> {
         Name::from_wire(&wire).expect("labels were interned from a valid name")
     }
 
-    /// Of a delegation, the addresses that this zone has for its name servers: the server's name
-    /// in wire form, and a set of A or AAAA records (RFC 1034 section 4.2.1).
-    pub fn glue(self) -> impl Iterator<Item = (&'z [u8], RrSet<'z>)> + use<'z> {
-        let servers = self.set(RecordType::NS).into_iter().flat_map(RrSet::rdatas);
-        servers.flat_map(move |server| {
-            let node = self.tree.exact_folded(server);
-            ADDRESSES.iter().filter_map(move |&rtype| Some((server, node?.set(rtype)?)))
-        })
+    /// Whether this is `other`, of the same zone, or below it.
+    pub fn is_within(self, other: Self) -> bool {
+        let mut at = self.index;
+        while self.tree.row(at).depth > other.row().depth {
+            at = self.tree.parent(at);
+        }
+        at == other.index
     }
 
     fn row(self) -> &'z NodeRow {
         self.tree.row(self.index)
+    }
+}
+
+/// Of one zone, the same name.
+impl PartialEq for Node<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.tree, other.tree) && self.index == other.index
     }
 }
 
@@ -139,7 +145,6 @@ fn body_len(records: &[u8]) -> Option<usize> {
     Some(FIXED + usize::from(u16::from_be_bytes(*rdlength)))
 }
 
-const ADDRESSES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
 /// The pointer that stands for a record's owner.
 pub(super) const OWNER: usize = 2;
 /// TYPE, CLASS, TTL and RDLENGTH.

@@ -82,9 +82,9 @@ fn section_6_2_7_an_alias_into_a_delegation_gets_the_alias_and_the_referral() {
         an USC-ISIC.ARPA. 86400 CNAME C.ISI.EDU.
         ns EDU. 86400 NS SRI-NIC.ARPA.
         ns EDU. 86400 NS C.ISI.EDU.
+        ar C.ISI.EDU. 86400 A 10.0.0.52
         ar SRI-NIC.ARPA. 86400 A 26.0.0.73
-        ar SRI-NIC.ARPA. 86400 A 10.0.0.51
-        ar C.ISI.EDU. 86400 A 10.0.0.52",
+        ar SRI-NIC.ARPA. 86400 A 10.0.0.51",
     );
 }
 
@@ -147,14 +147,75 @@ fn an_alias_into_another_zone_of_ours_is_left_to_the_resolver() {
 }
 
 #[test]
-fn a_loop_of_aliases_ends() {
-    let zone = World::of_zone("example", "a CNAME b\nb CNAME a\nself CNAME self\n").snapshot();
-    for name in ["a.example.", "self.example."] {
-        let (_, response) = Ask::new(&format!("{name} A +tcp")).of(&zone);
+fn a_circle_of_aliases_ends_and_each_record_stands_once() {
+    let zone = World::of_zone(
+        "example",
+        "a CNAME b\nb CNAME a\nself CNAME Self\ninto CNAME x\nx CNAME y\ny CNAME z\nz CNAME X\n",
+    );
+    check(
+        &zone.snapshot(),
+        "A.example. A",
+        "NOERROR aa
+        an A.example. 3600 CNAME b.example.
+        an b.example. 3600 CNAME a.example.",
+    );
+    check(
+        &zone.snapshot(),
+        "self.example. TXT",
+        "NOERROR aa\nan self.example. 3600 CNAME Self.example.",
+    );
+    check(
+        &zone.snapshot(),
+        "into.example. A",
+        "NOERROR aa
+        an into.example. 3600 CNAME x.example.
+        an x.example. 3600 CNAME y.example.
+        an y.example. 3600 CNAME z.example.
+        an z.example. 3600 CNAME X.example.",
+    );
+}
+
+/// Aliases `cN`, each for the next, `count` of them, and where the last leads.
+fn chain(count: usize, end: &str) -> World {
+    let aliases: String = (1..count).map(|n| format!("c{n:04} CNAME c{:04}\n", n + 1)).collect();
+    World::of_zone("example", &format!("{aliases}c{count:04} CNAME {end}\nhost A 192.0.2.1\n"))
+}
+
+#[test]
+fn a_chain_is_followed_for_as_long_as_it_fits() {
+    // Each link takes 12 octets and a name of 15, behind 16,383 octets 25 and a name of 15.
+    for count in [12, 40, 1_800] {
+        let (_, response) = Ask::new("c0001.example. A +tcp").of(&chain(count, "host").snapshot());
         let text = show(&response);
-        assert!(text.starts_with("NOERROR aa\n"), "{text}");
-        assert!(text.lines().count() <= 5, "{text}");
+        assert_eq!(text.matches(" CNAME ").count(), count);
+        assert!(text.ends_with("\nan host.example. 3600 A 192.0.2.1"), "{count} links");
     }
+    // 31 octets of header and question, 17 links of 27 and an address of 16 are 505.
+    for (count, head) in [(17, "NOERROR aa"), (18, "NOERROR aa tc")] {
+        let (_, response) = Ask::new("c0001.example. A").of(&chain(count, "host").snapshot());
+        assert_eq!(show(&response).lines().next(), Some(head), "{count} links");
+    }
+    let (_, response) = Ask::new("c0001.example. A +tcp").of(&chain(1_850, "host").snapshot());
+    assert_eq!(show(&response), "NOERROR aa tc", "what does not fit in 65,535 octets");
+}
+
+#[test]
+fn a_circle_is_whole_wherever_it_closes_and_only_then_fits() {
+    for count in [1, 2, 3, 5, 15, 16, 17] {
+        for back in [1, 2, 3, 9, 16, 17] {
+            if back > count {
+                continue;
+            }
+            let zone = chain(count, &format!("c{back:04}")).snapshot();
+            let (_, response) = Ask::new("c0001.example. A").of(&zone);
+            let text = show(&response);
+            assert!(text.starts_with("NOERROR aa\n"), "{count} to {back}: {text}");
+            assert_eq!(text.lines().count(), 1 + count, "{count} to {back}: {text}");
+        }
+    }
+    // 31 octets and 18 links of 27 are 517.
+    let (_, response) = Ask::new("c0001.example. A").of(&chain(18, "c0001").snapshot());
+    assert_eq!(show(&response), "NOERROR aa tc");
 }
 
 #[test]

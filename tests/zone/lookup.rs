@@ -1,6 +1,6 @@
 //! What a look-up finds: RFC 1034 section 4.3.2, RFC 4592, RFC 6672.
 
-use meridian::wire::{Name, RecordType};
+use meridian::wire::RecordType;
 use meridian::zone::Found;
 
 use super::{find, name, zone};
@@ -87,11 +87,13 @@ fn glue_is_what_the_zone_knows_of_the_name_servers() {
     let zone = zone("example.", &text, &[]);
     let wire = name("sub.example.");
     let Found::Delegation(cut) = zone.find(wire.as_wire()) else { panic!() };
-    let glue: Vec<_> = cut
-        .glue()
-        .map(|(server, set)| format!("{} {}", Name::from_wire(server).unwrap(), set.rtype()))
-        .collect();
-    assert_eq!(glue, ["ns.sub.example. A", "ns.sub.example. AAAA", "NS.Other.example. A"]);
+    let servers = cut.set(RecordType::NS).unwrap().rdatas();
+    let hosts = servers.filter_map(|server| zone.host(server));
+    let glue: Vec<_> = hosts.map(|host| (format!("{host:?}"), host.is_within(cut))).collect();
+    let expected = [("Node(ns.sub.example.)", true), ("Node(ns.other.example.)", false)];
+    assert_eq!(glue, expected.map(|(host, is_within)| (host.to_owned(), is_within)));
+    let host = zone.host(name("NS.Sub.Example.").as_wire()).unwrap();
+    assert_eq!(host.sets().map(|set| set.rtype().to_string()).collect::<Vec<_>>(), ["A", "AAAA"]);
 }
 
 #[test]

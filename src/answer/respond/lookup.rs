@@ -2,11 +2,15 @@
 
 use std::net::IpAddr;
 
+use super::chain::Renamings;
 use super::{Kind, Observer};
 use crate::answer::snapshot::Snapshot;
 use crate::route::{AzId, PoolId};
-use crate::wire::{ClientSubnet, ExtendedError, Full, Qname, Rcode, RecordType, Section, Writer};
-use crate::zone::{Entry, Found, Node, NodeIndex, RrSet, Zone, ZoneIndex};
+use crate::wire::name::MAX_NAME;
+use crate::wire::{
+    ClientSubnet, ExtendedError, Full, HEADER, Qname, Rcode, RecordType, Section, Writer,
+};
+use crate::zone::{Found, Node, NodeIndex, RrSet, Zone, ZoneIndex};
 
 /// A response while the tree is walked.
 pub(super) struct Response<'s, 'q> {
@@ -33,37 +37,25 @@ pub(super) struct Response<'s, 'q> {
 }
 
 impl<'s> Response<'s, '_> {
-    /// RFC 1034 section 4.3.2 from step 3 on, within one zone.
-    pub(super) fn resolve(&mut self, observer: &mut impl Observer<'s>) -> Result<(), Full> {
-        let (mut earlier, mut again) = (None::<Qname>, 1);
-        for link in 1..=MAX_LINKS {
-            let found = self.zone.find(self.name.as_wire());
-            if link == 1 {
-                self.node = found.node().map(Node::index);
-            }
-            let step = match found {
-                Found::Exact(node) | Found::Wildcard { node, .. } => {
-                    self.at_node(node, observer)?
-                }
-                Found::Delegation(cut) => return self.at_cut(cut),
-                Found::Dname(node) => self.at_dname(node)?,
-                Found::NoName { .. } => {
-                    self.rcode = Rcode::NxDomain;
-                    return self.negative(Kind::NoName, None);
-                }
-            };
-            if step == Step::Done || !self.is_in_zone() {
-                return Ok(());
-            }
-            // A chain that comes back to a name has said all that it can (Brent's algorithm).
-            if earlier.as_ref().is_some_and(|name| name.as_wire() == self.name.as_wire()) {
-                return Ok(());
-            }
-            if link == again {
-                (earlier, again) = (Some(self.name.clone()), 2 * again);
+    /// What the zone says of the name at hand.
+    pub(super) fn step(
+        &mut self,
+        renamings: &mut Renamings<'s>,
+        observer: &mut impl Observer<'s>,
+    ) -> Result<Step, Full> {
+        let found = self.zone.find(self.name.as_wire());
+        if self.name_at == HEADER {
+            self.node = found.node().map(Node::index);
+        }
+        match found {
+            Found::Exact(node) | Found::Wildcard { node, .. } => self.at_node(node, observer),
+            Found::Delegation(cut) => self.at_cut(cut).map(|()| Step::Done),
+            Found::Dname(node) => self.at_dname(node, renamings),
+            Found::NoName { .. } => {
+                self.rcode = Rcode::NxDomain;
+                self.negative(Kind::NoName, None).map(|()| Step::Done)
             }
         }
-        Ok(())
     }
 
     /// The name exists: its pool, its records, its CNAME, or nothing of the type.
@@ -88,53 +80,47 @@ impl<'s> Response<'s, '_> {
             return Ok(Step::Done);
         };
         self.put(Section::Answer, self.name_at, set)?;
-        // ANY matches the alias itself (RFC 8482 section 4.2).
-        if self.qtype == RecordType::ANY {
-            return Ok(Step::Done);
-        }
         let target = set.rdatas().next().unwrap_or(&[0]);
-        self.name_at = self.writer.len() - target.len();
-        Ok(self.name.read(target).map_or(Step::Done, |()| Step::Alias))
-    }
-
-    /// The name is at or below a delegation.
-    fn at_cut(&mut self, cut: Node<'s>) -> Result<(), Full> {
-        let at = self.suffix_at(cut.depth());
-        // RFC 4035 section 3.1.4.1: DS belongs to the parent side of the cut.
-        if self.qtype == RecordType::DS && at == self.name_at {
-            self.writer.set_authoritative();
-            return match cut.set(RecordType::DS) {
-                Some(set) => self.put(Section::Answer, at, set).map(|_| ()),
-                None => self.negative(Kind::NoData, None),
-            };
-        }
-        self.kind = Kind::Referral;
-        let Some(servers) = cut.set(RecordType::NS) else { return Ok(()) };
-        self.put(Section::Authority, at, servers)?;
-        // Glue that does not fit truncates (RFC 9471 section 3.1).
-        for (server, set) in cut.glue() {
-            for body in set.bodies() {
-                self.writer.put_body(Section::Additional, server, body)?;
-            }
-        }
-        Ok(())
+        self.alias(self.writer.len() - target.len(), target)
     }
 
     /// The name is below a DNAME (RFC 6672 section 3.2).
-    fn at_dname(&mut self, node: Node<'s>) -> Result<Step, Full> {
+    fn at_dname(&mut self, node: Node<'s>, renamings: &mut Renamings<'s>) -> Result<Step, Full> {
         self.writer.set_authoritative();
         let Some(set) = node.set(RecordType::DNAME) else { return Ok(Step::Done) };
         let owner = self.suffix_at(node.depth());
-        self.put(Section::Answer, owner, set)?;
+        match renamings.iter_mut().find(|before| before.is_none_or(|before| before == node)) {
+            Some(before @ None) => {
+                self.put(Section::Answer, owner, set)?;
+                *before = Some(node);
+            }
+            Some(Some(_)) => {}
+            None => return Ok(Step::Done),
+        }
         let target = set.rdatas().next().unwrap_or(&[0]);
-        if self.name.replace_suffix(owner - self.name_at, target).is_none() {
+        let kept = owner - self.name_at;
+        let mut alias = [0; MAX_NAME];
+        let Some(alias) = alias.get_mut(..kept + target.len()) else {
             self.rcode = Rcode::YxDomain;
             return Ok(Step::Done);
+        };
+        let (labels, suffix) = alias.split_at_mut(kept);
+        // As they were asked for, in whatever case.
+        labels.copy_from_slice(self.writer.written().get(self.name_at..owner).ok_or(Full)?);
+        suffix.copy_from_slice(target);
+        let (at, ttl) = (self.name_at, set.ttl());
+        let at = self.writer.put_record(Section::Answer, at, RecordType::CNAME, ttl, alias)?;
+        self.alias(at, alias)
+    }
+
+    /// The record put last, whose data begins at `at`, says that the name at hand is `target`. That
+    /// is what CNAME asks for, and all that ANY needs (RFC 8482 section 4.2).
+    pub(super) fn alias(&mut self, at: usize, target: &[u8]) -> Result<Step, Full> {
+        if matches!(self.qtype, RecordType::CNAME | RecordType::ANY) {
+            return Ok(Step::Done);
         }
-        let (at, name) = (self.name_at, self.name.as_wire());
-        self.name_at =
-            self.writer.put_record(Section::Answer, at, RecordType::CNAME, set.ttl(), name)?;
-        Ok(Step::Alias)
+        self.name_at = at;
+        Ok(self.name.read(target).map_or(Step::Done, |()| Step::Alias))
     }
 
     /// NODATA or NXDOMAIN: the SOA in the authority section (RFC 2308 section 3), its TTL at most
@@ -165,16 +151,8 @@ impl<'s> Response<'s, '_> {
     }
 
     /// Where in the response the last `labels` labels of the name at hand stand.
-    fn suffix_at(&self, labels: usize) -> usize {
+    pub(super) fn suffix_at(&self, labels: usize) -> usize {
         self.name_at + self.name.suffix_offset(labels).unwrap_or(0)
-    }
-
-    /// Whether the name at hand is one of this zone's, not of one within or beside it.
-    fn is_in_zone(&self) -> bool {
-        match self.snapshot.zones.set.closest(self.name.as_wire()) {
-            Some((index, Entry::Serving(_))) => index == self.zone_index,
-            _ => false,
-        }
     }
 }
 
@@ -191,9 +169,6 @@ pub(super) enum Step {
     /// The name at hand is another name for the one before.
     Alias,
 }
-
-/// How many CNAME and DNAME links are followed: more than any zone needs, and a bound for loops.
-const MAX_LINKS: usize = 32;
 
 /// RDATA of the answer to ANY (RFC 8482 section 4.2): HINFO with CPU "RFC8482" and an empty OS.
 const ANY_HINFO: &[u8] = b"\x07RFC8482\x00";

@@ -53,11 +53,7 @@ impl<'s> Response<'s, '_> {
         let (owner, wire) = (self.name_at, target.as_wire());
         let rtype = RecordType::CNAME;
         let at = self.writer.put_record(Section::Answer, owner, rtype, steered.ttl, wire)?;
-        if matches!(self.qtype, RecordType::CNAME | RecordType::ANY) {
-            return Ok(Step::Done);
-        }
-        self.name_at = at;
-        Ok(self.name.read(wire).map_or(Step::Done, |()| Step::Alias))
+        self.alias(at, wire)
     }
 
     /// The az's addresses of one family.
