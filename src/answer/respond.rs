@@ -133,11 +133,11 @@ pub(super) fn answer_observed<'s>(
     observer: &mut impl Observer<'s>,
 ) -> Answer {
     let mut qname = Qname::ROOT;
-    let (head, edns, source) = match Query::parse(request.message, &mut qname) {
-        Ok(query) => (query.head, query.edns, Source::of(snapshot, request, &query, &qname)),
+    let (head, edns, tsig, source) = match Query::parse(request.message, &mut qname) {
+        Ok(query) => (query.head, query.edns, None, Source::of(snapshot, request, &query, &qname)),
         Err(Unanswerable::Drop) => return Answer::none(snapshot.generation),
-        Err(Unanswerable::Reply { rcode, head, edns }) => {
-            (head, edns, Source::Nowhere(Refusal::of(rcode)))
+        Err(Unanswerable::Reply { rcode, head, edns, tsig }) => {
+            (head, edns, tsig, Source::Nowhere(Refusal::of(rcode)))
         }
         Err(Unanswerable::Cookie { head, edns }) => {
             let rcode = match prove(snapshot, request, Some(edns)) {
@@ -145,7 +145,7 @@ pub(super) fn answer_observed<'s>(
                 Some(proof) if edns.has_server_cookie() && !proof.is_valid => Rcode::BadCookie,
                 Some(_) => Rcode::NoError,
             };
-            (head, Some(edns), Source::Nowhere(Refusal::of(rcode)))
+            (head, Some(edns), None, Source::Nowhere(Refusal::of(rcode)))
         }
     };
     let subnet = edns.and_then(|edns| edns.client_subnet).filter(|_| {
@@ -190,7 +190,10 @@ pub(super) fn answer_observed<'s>(
     };
     let client_subnet = subnet.map(|subnet| (subnet, scope));
     let opt = opt.map(|opt| OptRecord { client_subnet, error, ..opt });
-    let len = writer.finish(rcode, opt);
+    let len = match tsig {
+        None => writer.finish(rcode, opt),
+        Some(tsig) => writer.finish_bad_key(rcode, opt, &tsig),
+    };
     Answer {
         len,
         rcode,

@@ -75,7 +75,7 @@ impl<'a> Edns<'a> {
             if record.rtype != RecordType::OPT {
                 continue;
             }
-            if found.is_some() || !record.root_owner || index < before {
+            if found.is_some() || record.owner != [0] || index < before {
                 return Err(Malformed { edns: found });
             }
             found = Some(Self::from_record(&record));
@@ -151,25 +151,28 @@ impl<'a> ClientSubnet<'a> {
     }
 }
 
-/// One resource record of a query, as far as it is of interest.
-struct Record<'a> {
-    root_owner: bool,
-    rtype: RecordType,
+/// One resource record of a query.
+pub(super) struct Record<'a> {
+    /// As received, compressed or not.
+    pub(super) owner: &'a [u8],
+    pub(super) rtype: RecordType,
     class: u16,
     ttl: [u8; 4],
-    rdata: &'a [u8],
+    pub(super) rdata: &'a [u8],
 }
 
 impl<'a> Record<'a> {
-    fn take(rest: &mut &'a [u8]) -> Option<Self> {
-        let root_owner = rest.first() == Some(&0);
+    /// The first of `rest`, which becomes what follows it.
+    pub(super) fn take(rest: &mut &'a [u8]) -> Option<Self> {
+        let whole = *rest;
         skip_name(rest)?;
+        let owner = whole.get(..whole.len() - rest.len())?;
         let (&[t1, t0, c1, c0, ttl3, ttl2, ttl1, ttl0, l1, l0], tail) =
             rest.split_first_chunk::<10>()?;
         let (rdata, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes([l1, l0])))?;
         *rest = tail;
         Some(Self {
-            root_owner,
+            owner,
             rtype: RecordType(u16::from_be_bytes([t1, t0])),
             class: u16::from_be_bytes([c1, c0]),
             ttl: [ttl3, ttl2, ttl1, ttl0],
@@ -187,7 +190,8 @@ pub(super) fn skip_questions(mut rest: &[u8], count: u16) -> Option<&[u8]> {
     Some(rest)
 }
 
-fn skip_name(rest: &mut &[u8]) -> Option<()> {
+/// Passes over one name, compressed or not.
+pub(super) fn skip_name(rest: &mut &[u8]) -> Option<()> {
     loop {
         let (&len, tail) = rest.split_first()?;
         *rest = match len {

@@ -9,6 +9,7 @@ pub mod qname;
 pub mod query;
 pub mod record;
 pub mod rr;
+pub mod tsig;
 pub mod writer;
 
 pub use cookie::{Cookie, Proof, Secret, Secrets, ServedCookie};
@@ -19,4 +20,5 @@ pub use qname::Qname;
 pub use query::{HEADER, Head, Query, Unanswerable};
 pub use record::Record;
 pub use rr::{CLASS_CH, CLASS_IN, Rcode, RecordType};
+pub use tsig::Tsig;
 pub use writer::{Full, OptRecord, Section, Writer};

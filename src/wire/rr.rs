@@ -88,7 +88,7 @@ const NAMES: &[(RecordType, &str)] = &[
     (RecordType::EUI64, "EUI64"),
     (RecordType(128), "NXNAME"),
     (RecordType(249), "TKEY"),
-    (RecordType(250), "TSIG"),
+    (RecordType::TSIG, "TSIG"),
     (RecordType::IXFR, "IXFR"),
     (RecordType::AXFR, "AXFR"),
     (RecordType(253), "MAILB"),
@@ -178,6 +178,7 @@ impl RecordType {
     pub const LP: Self = Self(107);
     pub const EUI48: Self = Self(108);
     pub const EUI64: Self = Self(109);
+    pub const TSIG: Self = Self(250);
     pub const IXFR: Self = Self(251);
     pub const AXFR: Self = Self(252);
     pub const ANY: Self = Self(255);
@@ -243,6 +244,8 @@ pub enum Rcode {
     Refused = 5,
     /// A DNAME would make the name too long (RFC 6672 section 2.2).
     YxDomain = 6,
+    /// The query is signed by a key that is not known (RFC 8945 section 5.2.1).
+    NotAuth = 9,
     /// The EDNS version is not 0 (RFC 6891 section 6.1.3); needs an OPT record.
     BadVers = 16,
     /// The client must come back with the cookie that it was given (RFC 7873 section 8); needs an OPT
@@ -252,7 +255,7 @@ pub enum Rcode {
 
 impl Rcode {
     /// Every code that Meridian sends, in ascending order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NoError,
         Self::FormErr,
         Self::ServFail,
@@ -260,6 +263,7 @@ impl Rcode {
         Self::NotImp,
         Self::Refused,
         Self::YxDomain,
+        Self::NotAuth,
         Self::BadVers,
         Self::BadCookie,
     ];
@@ -275,6 +279,7 @@ impl fmt::Display for Rcode {
             Self::NotImp => "NOTIMP",
             Self::Refused => "REFUSED",
             Self::YxDomain => "YXDOMAIN",
+            Self::NotAuth => "NOTAUTH",
             Self::BadVers => "BADVERS",
             Self::BadCookie => "BADCOOKIE",
         })

@@ -12,6 +12,7 @@ use super::edns::{
 use super::extended_error::ExtendedError;
 use super::query::{HEADER, Head};
 use super::rr::{CLASS_IN, Rcode, RecordType};
+use super::tsig::Tsig;
 
 /// A response under construction.
 #[derive(Debug)]
@@ -269,8 +270,37 @@ impl<'a> Writer<'a> {
 
     /// Ends the response, with an OPT record where `opt` is given. Returns its length.
     pub fn finish(mut self, rcode: Rcode, opt: Option<OptRecord<'_>>) -> usize {
+        self.put_opt(rcode, opt);
+        self.len
+    }
+
+    /// As [`Self::finish`], to a query with this TSIG record, whose key is not known. It comes last,
+    /// and is left out where it does not fit.
+    pub fn finish_bad_key(
+        mut self,
+        rcode: Rcode,
+        opt: Option<OptRecord<'_>>,
+        tsig: &Tsig<'_>,
+    ) -> usize {
+        self.put_opt(rcode, opt);
+        self.limit = self.end;
+        let mark = self.mark();
+        let (owner, fixed, rdata) = tsig.bad_key();
+        let put = self.append(owner).and_then(|()| self.append(&fixed)).and_then(|()| {
+            self.append(&[0, 0])?;
+            let start = self.len;
+            rdata.iter().try_for_each(|part| self.extend_record(start, part))
+        });
+        match put {
+            Ok(()) => self.count(Section::Additional, 1),
+            Err(Full) => self.rewind(mark),
+        }
+        self.len
+    }
+
+    fn put_opt(&mut self, rcode: Rcode, opt: Option<OptRecord<'_>>) {
         self.set_rcode(rcode);
-        let Some(opt) = opt else { return self.len };
+        let Some(opt) = opt else { return };
         self.limit = self.end;
         let [payload_high, payload_low] = opt.udp_payload.to_be_bytes();
         let dnssec_ok = u8::from(opt.dnssec_ok) << 7;
@@ -284,7 +314,6 @@ impl<'a> Writer<'a> {
             Ok(()) => self.count(Section::Additional, 1),
             Err(Full) => self.rewind(mark),
         }
-        self.len
     }
 
     /// The options behind an OPT record's fixed part, which ends here. Fails only where an owed one

@@ -11,7 +11,7 @@ pub fn shorten(snapshot: &Snapshot, request: &Request<'_>, out: &mut [u8]) -> An
     let mut qname = Qname::ROOT;
     let (rcode, head, edns) = match Query::parse(request.message, &mut qname) {
         Ok(query) => (Rcode::NoError, query.head, query.edns),
-        Err(Unanswerable::Reply { rcode, head, edns }) => (rcode, head, edns),
+        Err(Unanswerable::Reply { rcode, head, edns, .. }) => (rcode, head, edns),
         Err(Unanswerable::Cookie { head, edns }) => (Rcode::NoError, head, Some(edns)),
         Err(Unanswerable::Drop) => return Answer::none(snapshot.generation),
     };

@@ -1,0 +1,82 @@
+//! RFC 8945: TSIG, of which no key is known here.
+
+use super::server::Server;
+use super::{Ask, World, show};
+
+/// Algorithm Name, Time Signed, Fudge.
+const START: &[u8] = b"\x0bhmac-sha256\0\0\0\x6a\x24\0\0\x01\x2c";
+/// MAC Size, MAC, Original ID, Error and Other Len.
+const END: &[u8] = b"\0\x04MMMM\x12\x34\0\0\0\0";
+
+fn server() -> Server {
+    Server::start(World::of_zone("example", "www A 192.0.2.1\n").snapshot())
+}
+
+fn tsig(owner: &[u8], rdata: &[u8]) -> Vec<u8> {
+    [owner, b"\0\xfa\0\xff\0\0\0\0", &(rdata.len() as u16).to_be_bytes(), rdata].concat()
+}
+
+/// A query that `record`s follow.
+fn query(question: &str, records: &[Vec<u8>]) -> Vec<u8> {
+    let mut query = Ask::new(question).message();
+    query[11] += records.len() as u8;
+    query.extend(records.concat());
+    query
+}
+
+#[test]
+fn section_5_2_1_a_key_that_is_not_known_is_said_to_be_without_a_signature() {
+    let server = server();
+    let signed = query("www.example. A", &[tsig(b"\x03key\0", &[START, END].concat())]);
+    let answer = [START, b"\0\0\x12\x34\0\x11\0\0"].concat();
+    for response in [server.ask(&signed), server.tcp(&signed)] {
+        assert_eq!(response[2..4], [0x80, 9], "NOTAUTH");
+        assert_eq!(response[10..12], [0, 1], "one additional record");
+        assert!(response.ends_with(&tsig(b"\x03key\0", &answer)));
+    }
+}
+
+#[test]
+fn section_5_1_it_comes_behind_opt() {
+    let record = tsig(b"\x03key\0", &[START, END].concat());
+    let response = server().ask(&query("www.example. A +do", &[record]));
+    let question = Ask::new("www.example. A").message().len();
+    assert_eq!(response[question..][..3], [0, 0, 41], "OPT");
+    assert_eq!(response[10..12], [0, 2]);
+    assert!(response.ends_with(b"\0\x11\0\0"), "BADKEY");
+}
+
+#[test]
+fn a_key_s_name_may_be_compressed() {
+    let record = tsig(b"\x03key\xc0\x10", &[START, END].concat());
+    let response = server().ask(&query("www.example. A", &[record]));
+    let answer = [START, b"\0\0\x12\x34\0\x11\0\0"].concat();
+    assert!(response.ends_with(&tsig(b"\x03key\xc0\x10", &answer)));
+}
+
+#[test]
+fn section_5_1_one_that_is_malformed_or_not_the_last_record_is_a_format_error() {
+    let server = server();
+    let whole = tsig(b"\x03key\0", &[START, END].concat());
+    let other = b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\xc0\0\x02\x09".to_vec();
+    for records in [
+        vec![tsig(b"\x03key\0", START)],
+        vec![tsig(b"\x03key\0", &[START, END, b"\0"].concat())],
+        vec![whole.clone(), other],
+        vec![whole.clone(), whole],
+    ] {
+        assert_eq!(show(&server.ask(&query("www.example. A", &records))), "FORMERR");
+    }
+}
+
+#[test]
+fn one_that_does_not_fit_is_left_out() {
+    let labels = [b"\x3f".as_slice(), &[b'k'; 63]].concat().repeat(3);
+    let long = [&labels[..], b"\0"].concat();
+    let rdata = [&long[..], &START[START.len() - 8..], END].concat();
+    let name = format!("{}example.", format!("{}.", "q".repeat(63)).repeat(3));
+    let signed = query(&format!("{name} A"), &[tsig(&long, &rdata)]);
+    let response = server().ask(&signed);
+    assert_eq!(response[2..4], [0x80, 9], "NOTAUTH");
+    assert_eq!(response[10..12], [0, 0], "no additional record");
+}
