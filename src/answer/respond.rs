@@ -134,10 +134,13 @@ pub(super) fn answer_observed<'s>(
 ) -> Answer {
     let mut qname = Qname::ROOT;
     let (head, edns, tsig, source) = match Query::parse(request.message, &mut qname) {
-        Ok(query) => (query.head, query.edns, None, Source::of(snapshot, request, &query, &qname)),
+        Ok(query) => {
+            let source = Source::of(snapshot, request, &query, &qname);
+            (query.head, query.edns, query.tsig, source)
+        }
         Err(Unanswerable::Drop) => return Answer::none(snapshot.generation),
-        Err(Unanswerable::Reply { rcode, head, edns, tsig }) => {
-            (head, edns, tsig, Source::Nowhere(Refusal::of(rcode)))
+        Err(Unanswerable::Reply { rcode, head, edns }) => {
+            (head, edns, None, Source::Nowhere(Refusal::of(rcode)))
         }
         Err(Unanswerable::Cookie { head, edns }) => {
             let rcode = match prove(snapshot, request, Some(edns)) {
@@ -237,6 +240,9 @@ struct Reply<'q> {
 
 impl<'s> Source<'s> {
     fn of(snapshot: &'s Snapshot, request: &Request<'_>, query: &Query<'_>, qname: &Qname) -> Self {
+        if query.tsig.is_some() {
+            return Self::Nowhere(Refusal::of(Rcode::NotAuth));
+        }
         if query.edns.is_some_and(|edns| has_bad_option(snapshot, request, edns)) {
             return Self::Nowhere(Refusal::of(Rcode::FormErr));
         }

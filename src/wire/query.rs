@@ -8,7 +8,7 @@
 use super::edns::{Edns, Malformed, skip_questions};
 use super::qname::Qname;
 use super::rr::{Rcode, RecordType};
-use super::tsig::{BadTsig, Tsig};
+use super::tsig::Tsig;
 
 /// The length of a message header (RFC 1035 section 4.1.1).
 pub const HEADER: usize = 12;
@@ -24,6 +24,8 @@ pub struct Query<'a> {
     pub qclass: u16,
     /// The OPT record, if there is one.
     pub edns: Option<Edns<'a>>,
+    /// The TSIG record, if there is one.
+    pub tsig: Option<Tsig<'a>>,
 }
 
 /// What of a query is echoed in any reply to it.
@@ -47,8 +49,6 @@ pub enum Unanswerable<'a> {
         head: Head<'a>,
         /// The OPT record that was read, so that one must be sent (RFC 6891 section 6.1.1).
         edns: Option<Edns<'a>>,
-        /// What signed the query, if that is why.
-        tsig: Option<Tsig<'a>>,
     },
     /// It has no question, and asks for a cookie (RFC 7873 section 5.4).
     Cookie {
@@ -93,7 +93,7 @@ impl<'a> Query<'a> {
         let found = records.ok_or(Malformed { edns: None });
         let found = found.and_then(|rest| Edns::find(rest, before, additional.into()));
         let edns = found.unwrap_or_else(|malformed| malformed.edns);
-        let refuse = |rcode| Err(Unanswerable::Reply { rcode, head, edns, tsig: None });
+        let refuse = |rcode| Err(Unanswerable::Reply { rcode, head, edns });
         if flags & 0x78 != 0 {
             return refuse(Rcode::NotImp);
         }
@@ -107,19 +107,13 @@ impl<'a> Query<'a> {
         }
         let (Some(question), Ok(_)) = (question, found) else { return refuse(Rcode::FormErr) };
         // Few queries have more than OPT.
-        if let Some(records) = records.filter(|_| additional > u16::from(edns.is_some())) {
-            match Tsig::find(records, before + u32::from(additional), head) {
-                Ok(None) => {}
-                Ok(tsig) => {
-                    return Err(Unanswerable::Reply { rcode: Rcode::NotAuth, head, edns, tsig });
-                }
-                Err(BadTsig) => return refuse(Rcode::FormErr),
-            }
-        }
+        let others = records.filter(|_| additional > u16::from(edns.is_some()));
+        let tsig = others.map(|rest| Tsig::find(rest, before + u32::from(additional), head));
+        let Ok(tsig) = tsig.unwrap_or(Ok(None)) else { return refuse(Rcode::FormErr) };
         match edns {
             Some(edns) if edns.version != 0 => refuse(Rcode::BadVers),
             Some(edns) if edns.malformed => refuse(Rcode::FormErr),
-            _ => Ok(Self { head, qtype: question.qtype, qclass: question.qclass, edns }),
+            _ => Ok(Self { head, qtype: question.qtype, qclass: question.qclass, edns, tsig }),
         }
     }
 }
