@@ -84,15 +84,22 @@ impl Acceptor {
         let listener = TcpListener::from_std(self.listener.try_clone()?)?;
         let mut connections = JoinSet::new();
         let mut failed = None;
+        let mut has_made_room = false;
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.admit(stream, peer, &mut connections),
+                    Ok((stream, peer)) => {
+                        has_made_room = false;
+                        self.admit(stream, peer, &mut connections);
+                    }
                     Err(error) => {
                         if failed.replace(Instant::now()).is_none() {
                             self.tell_failure(&error);
                         }
-                        self.make_room(&error);
+                        // Once for each that is accepted: where another takes the descriptor it is no use.
+                        if !has_made_room {
+                            has_made_room = self.make_room(&error);
+                        }
                         tokio::time::sleep(BACK_OFF).await;
                     }
                 },
@@ -137,12 +144,12 @@ impl Acceptor {
     }
 
     /// Ends a connection that has nothing to do for one that waits, if only descriptors are lacking.
-    fn make_room(&self, error: &io::Error) {
+    fn make_room(&self, error: &io::Error) -> bool {
         let mut listener = [PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)];
         // Without descriptors accepting fails whether or not somebody waits.
-        if is_out_of_descriptors(error) && poll(&mut listener, PollTimeout::ZERO) == Ok(1) {
-            self.admission.make_room();
-        }
+        is_out_of_descriptors(error)
+            && poll(&mut listener, PollTimeout::ZERO) == Ok(1)
+            && self.admission.make_room()
     }
 
     /// One for which nobody can make way is closed at once, which tells its client to come back.

@@ -40,6 +40,8 @@ pub struct Transports {
     spare: Vec<Arc<Tally>>,
     /// Whether systemd is to keep copies of the sockets.
     outlives: bool,
+    /// The limit of open files when it began to serve.
+    files: u64,
 }
 
 /// What is to be served, and how.
@@ -102,9 +104,11 @@ impl Transports {
         shared: Shared,
         totals: Totals,
     ) -> Result<Self, Vec<ListenError>> {
+        let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
+        let limits = affordable(wanted, files, None);
         let mut transports = Self {
             shared,
-            admission: Admission::new(affordable(wanted, None), totals.connections()),
+            admission: Admission::new(limits, totals.connections()),
             tally: Arc::new(Mutex::new(totals.tally(Transport::Tcp))),
             totals,
             limiting: Limiting::default(),
@@ -113,6 +117,7 @@ impl Transports {
             leaving: Leaving::default(),
             spare: vec![],
             outlives: false,
+            files,
         };
         let fixed: Vec<_> =
             wanted.listen.iter().filter(|asked| asked.port() != 0).copied().collect();
@@ -167,7 +172,7 @@ impl Transports {
         for index in 0..self.open.len() {
             self.resize(index, wanted.workers);
         }
-        self.admission.limit(affordable(wanted, Some(self.admission.limits())));
+        self.admission.limit(affordable(wanted, self.files, Some(self.admission.limits())));
         self.limit(wanted.rate_limit.as_ref());
         if self.outlives {
             self.outlive();
@@ -454,11 +459,10 @@ impl Leaving {
     }
 }
 
-/// No more TCP connections than the process can have beside everything else; where those are fewer than
-/// wanted, and other ones than `before`, that is told. A flood of connections must not end probes.
-fn affordable(wanted: &Wanted, before: Option<Limits>) -> Limits {
+/// No more TCP connections than there can be beside everything else with so many files open; where those
+/// are fewer than wanted, and others than `before`, that is told. A flood of them must not end probes.
+fn affordable(wanted: &Wanted, files: u64, before: Option<Limits>) -> Limits {
     let Wanted { limits, reserved, .. } = *wanted;
-    let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
     let room = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(reserved).max(1);
     let affordable = Limits { connections: limits.connections.min(room), ..limits };
     if affordable != limits && before != Some(affordable) {

@@ -28,6 +28,7 @@ mod rfc7871;
 mod rfc8482;
 mod rfc8914;
 mod rfc8945;
+mod rfc9210;
 mod rfc9460;
 mod rfc9567;
 mod server;

@@ -110,3 +110,48 @@ fn section_6_2_2_a_connection_too_many_takes_the_place_of_the_one_idle_the_longe
     let (kept, lost): (Vec<_>, Vec<_>) = (0..PER_CLIENT).partition(|&at| served[at]);
     assert_eq!((kept.len(), lost), (PER_CLIENT - 1, vec![1]));
 }
+
+#[test]
+fn section_8_two_messages_may_be_cut_anywhere() {
+    let server = server();
+    let mut stream = server.connect();
+    let both = [
+        framed(&Ask::new("www.example. A +id=1").message()),
+        framed(&Ask::new("mail.example. A +id=2").message()),
+    ]
+    .concat();
+    for at in 0..=both.len() {
+        stream.write_all(&both[..at]).unwrap();
+        stream.write_all(&both[at..]).unwrap();
+        assert_eq!(read_message(&mut stream)[..2], [0, 1], "cut at {at}");
+        assert_eq!(read_message(&mut stream)[..2], [0, 2], "cut at {at}");
+    }
+}
+
+#[test]
+fn section_7_answers_come_in_the_order_of_their_queries() {
+    let server = server();
+    let mut stream = server.connect();
+    // Those that need least work do not overtake.
+    let names = ["www.example. A", "none.example. A", "www.example. ANY", "elsewhere.test. A"];
+    let queries = (0..100u8).flat_map(|id| {
+        let name = names[usize::from(id) % names.len()];
+        framed(&Ask::new(&format!("{name} +id={id}")).message())
+    });
+    stream.write_all(&queries.collect::<Vec<_>>()).unwrap();
+    for id in 0..100u8 {
+        assert_eq!(read_message(&mut stream)[..2], [0, id]);
+    }
+}
+
+#[test]
+fn a_length_that_promises_more_than_comes_harms_nobody() {
+    let server = server();
+    let mut half = server.connect();
+    half.write_all(&[0xff, 0xff]).unwrap();
+    half.write_all(&[0x55; 3000]).unwrap();
+    let query = Ask::new("www.example. A").message();
+    assert_eq!(show(&server.tcp(&query)), "NOERROR aa\nan www.example. 3600 A 192.0.2.1");
+    half.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(half.read(&mut [0; 1]).unwrap(), 0);
+}

@@ -217,7 +217,7 @@ fn with_admin() -> Host {
 }
 
 /// The samples of a scrape, with their labels.
-fn samples(reply: &Reply) -> BTreeMap<String, f64> {
+pub fn samples(reply: &Reply) -> BTreeMap<String, f64> {
     let lines = reply.body.lines().filter(|line| !line.starts_with('#'));
     let samples = lines.map(|line| {
         let (sample, value) = line.rsplit_once(' ').unwrap();

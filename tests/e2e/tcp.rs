@@ -1,15 +1,22 @@
 //! DNS over TCP (RFC 7766).
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
+use rustix::process::{Pid, Rlimit, getrlimit as limit_of, prlimit};
+use socket2::SockRef;
 
+use super::api::samples;
 use super::client::{Connection, answer, framed, query};
 use super::daemon::Daemon;
 use super::fleet::{Fleet, POLICY, SYDNEY};
 use super::host::{APP, Host};
+use super::http::control;
 
 const QUESTIONS: [&str; 4] =
     ["text.app.example TXT", "ns1.app.example A", "app.example MX", "none.app.example A"];
@@ -180,6 +187,173 @@ fn a_client_subnet_counts_over_tcp_too() {
     assert_eq!(answer(&connection.ask("www.app.example A from 1.0.0.0/24")), SYDNEY);
 }
 
+#[test]
+fn a_client_with_every_connection_keeps_nobody_out() {
+    let host = Host::new();
+    host.append("meridian.toml", "[server.tcp]\nconnections = 20\nper_client = 20\n");
+    let daemon = host.start();
+    let mut greedy: Vec<_> = (0..20).map(|_| Connection::to(daemon.address())).collect();
+    for connection in &mut greedy {
+        assert_eq!(answer(&connection.ask("text.app.example TXT")), "first");
+    }
+    let others = (2..12).map(|client| Connection::from([127, 0, 0, client], daemon.address()));
+    let mut others: Vec<_> = others.collect();
+    for _ in 0..2 {
+        for connection in &mut others {
+            assert_eq!(answer(&connection.ask("text.app.example TXT")), "first");
+        }
+    }
+    // The ten that were idle the longest had to go.
+    assert!(greedy[..10].iter_mut().all(Connection::is_closed));
+    for connection in &mut greedy[10..] {
+        assert_eq!(answer(&connection.ask("text.app.example TXT")), "first");
+    }
+    let samples = samples(&control(&host, "GET /metrics"));
+    assert_eq!(samples["meridian_tcp_connections"], 20.0);
+    assert_eq!(samples["meridian_tcp_accepted_total"], 30.0);
+    assert_eq!(samples["meridian_tcp_evicted_total{cause=\"connections\"}"], 10.0);
+    assert_eq!(samples["meridian_tcp_refused_total"], 0.0);
+}
+
+#[test]
+fn ten_thousand_idle_connections_are_no_harm_to_others() {
+    const IDLE: usize = 10_000;
+    allow_files(IDLE as u64 + 1000);
+    let host = Host::new();
+    host.append("meridian.toml", "[server.tcp]\nidle = \"1h\"\nper_client = 1000\n");
+    let daemon = host.start();
+    let mut idle: Vec<_> = (0..IDLE)
+        .map(|n| Connection::from([127, 0, 1, (n / 1000) as u8], daemon.address()))
+        .collect();
+    // Once the last is answered all have been accepted.
+    assert_eq!(answer(&idle[IDLE - 1].ask("text.app.example TXT")), "first");
+    let samples = samples(&control(&host, "GET /metrics"));
+    assert_eq!(samples["meridian_tcp_connections"], IDLE as f64);
+    assert_eq!(daemon.ask("text.app.example TXT"), "first");
+    // One more has the place of the one that was idle the longest.
+    let mut newcomer = Connection::from([127, 0, 2, 1], daemon.address());
+    assert_eq!(answer(&newcomer.ask("text.app.example TXT")), "first");
+    assert!(idle[0].is_closed());
+    for n in [1, IDLE / 2, IDLE - 1] {
+        assert_eq!(answer(&idle[n].ask("text.app.example TXT")), "first", "the {n}th");
+    }
+    host.meridian(&["reload"]).success();
+}
+
+#[test]
+fn connections_leave_descriptors_for_everything_else() {
+    let host = Host::new();
+    host.append("meridian.toml", "[probe]\noutstanding = 100\n");
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 300 && exec \"$@\"", "sh"]);
+    let run = host.command(&["run"]);
+    command.arg(run.get_program()).args(run.get_args());
+    command.current_dir(host.path("")).stdin(Stdio::null());
+    let mut daemon = Daemon::launch(command);
+    // Of 300 the probes may need 100, files 128, and the sockets of two workers 8.
+    let told = daemon.wait("has room for 64 TCP connections and not 10000");
+    assert!(told.contains("raise it (LimitNOFILE)"), "{told}");
+    daemon.listening();
+    let mut open: Vec<_> = (0..80).map(|_| Connection::to(daemon.address())).collect();
+    assert_eq!(answer(&open[79].ask("text.app.example TXT")), "first");
+    assert!(open[..16].iter_mut().all(Connection::is_closed));
+    assert_eq!(answer(&open[16].ask("text.app.example TXT")), "first");
+}
+
+#[test]
+fn without_descriptors_who_is_idle_makes_way() {
+    let host = Host::new();
+    host.append("meridian.toml", "[server.tcp]\nidle = \"1h\"\n");
+    let mut daemon = host.start();
+    let mut first = Connection::to(daemon.address());
+    assert_eq!(answer(&first.ask("text.app.example TXT")), "first");
+    let files = fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap();
+    let numbers = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let next = numbers.map(|number| number.parse::<u64>().unwrap() + 1).max().unwrap();
+    let before = limit_files(&daemon, next);
+    // However few there are: each that comes is answered.
+    let mut others: Vec<_> = vec![];
+    for _ in 0..30 {
+        others.push(Connection::to(daemon.address()));
+        assert_eq!(answer(&others.last_mut().unwrap().ask("text.app.example TXT")), "first");
+    }
+    assert!(first.is_closed());
+    daemon.wait("can't accept TCP connections");
+    limit_files(&daemon, before);
+    daemon.wait("TCP connections are accepted again");
+    assert_eq!(daemon.log().matches("can't accept TCP connections").count(), 1);
+    let samples = samples(&control(&host, "GET /metrics"));
+    assert!(samples["meridian_tcp_evicted_total{cause=\"descriptors\"}"] > 10.0, "{samples:?}");
+}
+
+#[test]
+fn without_descriptors_what_is_open_goes_on_and_the_rest_is_told() {
+    let fleet = Fleet::new();
+    let host = fleet.host(POLICY);
+    host.append("meridian.toml", "[server.tcp]\nidle = \"1h\"\n");
+    let mut daemon = host.start();
+    let mut open: Vec<_> = (0..3).map(|_| Connection::to(daemon.address())).collect();
+    for connection in &mut open {
+        assert_eq!(answer(&connection.ask("text.app.example TXT")), "first");
+    }
+    let before = limit_files(&daemon, 0);
+    let mut newcomer = Connection::to(daemon.address());
+    newcomer.send(&framed(&query("text.app.example TXT")));
+    let told = daemon.wait("can't accept TCP connections");
+    assert!(told.contains("Too many open files") && told.contains("LimitNOFILE"), "{told}");
+    // Only one made way, since it was no use.
+    assert_eq!(daemon.ask("www.app.example A from 1.0.0.0/24"), SYDNEY);
+    assert!(open[0].is_closed());
+    for connection in &mut open[1..] {
+        assert_eq!(answer(&connection.ask("text.app.example TXT")), "first");
+    }
+    // Files can't be read: that is told, and what was read serves on.
+    host.edit("zones/app.example.zone", "first", "second");
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait("Too many open files");
+    assert_eq!(daemon.ask("text.app.example TXT"), "first");
+
+    limit_files(&daemon, before);
+    assert_eq!(answer(&newcomer.receive()), "first");
+    // Nobody was probed meanwhile, and nobody lost.
+    assert_eq!(daemon.ask("www.app.example A from 1.0.0.0/24"), SYDNEY);
+    let status = host.meridian(&["status"]).success();
+    assert!(status.contains("could not probe: out of file descriptors"), "{status}");
+    assert!(!daemon.log().contains("is out of"), "{}", daemon.log());
+}
+
+#[test]
+fn a_client_that_resets_is_no_harm_to_others() {
+    let daemon = Host::new().start();
+    let mut other = Connection::to(daemon.address());
+    for _ in 0..20 {
+        let mut connection = Connection::to(daemon.address());
+        connection.send(&framed(&query("text.app.example TXT")).repeat(100));
+        SockRef::from(&connection.stream).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(connection);
+        assert_eq!(answer(&other.ask("text.app.example TXT")), "first");
+    }
+}
+
+#[test]
+fn dig_and_kdig_keep_a_connection_open() {
+    let host = Host::new();
+    let daemon = host.start();
+    let (ip, port) = (daemon.address().ip().to_string(), daemon.address().port().to_string());
+    for program in ["dig", "kdig"] {
+        let before = samples(&control(&host, "GET /metrics"));
+        let mut ask = Command::new(program);
+        ask.args([&format!("@{ip}"), "-p", &port, "+tcp", "+keepopen", "+short"]);
+        ask.args(["text.app.example", "TXT", "ns1.app.example", "A", "text.app.example", "TXT"]);
+        let asked = ask.output().unwrap_or_else(|error| panic!("{program}: {error}"));
+        let printed = String::from_utf8(asked.stdout).unwrap();
+        assert_eq!(printed, "\"first\"\n198.51.100.53\n\"first\"\n", "{program}");
+        let after = samples(&control(&host, "GET /metrics"));
+        let accepted = "meridian_tcp_accepted_total";
+        assert_eq!(after[accepted] - before[accepted], 1.0, "{program}");
+    }
+}
+
 /// A hundred records of one name.
 fn many() -> String {
     (0..100).map(|n| format!("many IN AAAA 2001:db8::{n:x}\n")).collect()
@@ -192,4 +366,20 @@ fn deaf(daemon: &Daemon) -> Connection {
     connection.stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
     while connection.stream.write_all(&queries).is_ok() {}
     connection
+}
+
+/// Lets this process have so many files open.
+fn allow_files(files: u64) {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    if soft < files {
+        setrlimit(Resource::RLIMIT_NOFILE, files.min(hard), hard).unwrap();
+    }
+}
+
+/// Lets the daemon open no file with this number or a higher one. Returns the limit before.
+fn limit_files(daemon: &Daemon, files: u64) -> u64 {
+    let process = Pid::from_raw(daemon.pid().try_into().unwrap());
+    let maximum = limit_of(rustix::process::Resource::Nofile).maximum;
+    let limit = Rlimit { current: Some(files), maximum };
+    prlimit(process, rustix::process::Resource::Nofile, limit).unwrap().current.unwrap()
 }

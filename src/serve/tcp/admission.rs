@@ -76,12 +76,14 @@ impl Admission {
     }
 
     /// Takes a seat away for a newcomer that can't even be asked who it is, since there is no
-    /// descriptor for it.
-    pub(super) fn make_room(&self) {
+    /// descriptor for it. Whether there was one to take.
+    pub(super) fn make_room(&self) -> bool {
         let now = self.now();
-        if self.lock().free_any(now).is_some() {
+        let is_freed = self.lock().free_any(now).is_some();
+        if is_freed {
             self.counts.evicted(Cause::Descriptors);
         }
+        is_freed
     }
 
     fn now(&self) -> Monotonic {
