@@ -12,11 +12,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use meridian::answer::{Kind, Request, Snapshot, Transport, answer};
+use meridian::answer::{
+    Kind, Limiter, RateLimit, Request, Snapshot, Transport, Verdict, answer, shorten,
+};
 use meridian::serve::udp::Worker;
 use meridian::serve::{Totals, bind};
-use meridian::time::Wall;
-use meridian::wire::{CLASS_CH, CLASS_IN, Name, RecordType};
+use meridian::time::{Monotonic, Wall};
+use meridian::wire::{CLASS_CH, CLASS_IN, Name, Rcode, RecordType, Secret, Secrets};
 
 #[path = "support/world.rs"]
 mod world;
@@ -139,6 +141,40 @@ fn what_a_server_tells_of_itself_allocates_nothing() {
         let answered = answer(&snapshot, &request, &mut out);
         assert_eq!(ALLOCATIONS.get() - before, 0, "{name} {rtype}");
         assert!(out[..answered.len].windows(7).any(|octets| octets == b"\0\x03\0\x03ns1"));
+    }
+}
+
+#[test]
+fn cookies_and_the_rate_limit_allocate_nothing() {
+    let mut snapshot = World::new(FILES).snapshot();
+    let secret = |octet| Secret::new([octet; 16]);
+    snapshot.cookies = Some(Arc::new(Secrets::new(secret(1), vec![secret(2), secret(3)])));
+    let settings = RateLimit {
+        responses_per_second: 1,
+        slip: 1,
+        ipv4_prefix: 24,
+        ipv6_prefix: 56,
+        allow: vec!["192.0.2.0/24".parse().unwrap()],
+        log_only: false,
+    };
+    let limiter = Limiter::new(settings, [7; 16]);
+    let mut out = vec![0; 4096];
+    for (name, rtype, _) in QUESTIONS {
+        let mut message = query(name, rtype, true);
+        let options = message.len() - 12;
+        message[options] += 20;
+        message.extend([0, 10, 0, 16]);
+        message.extend([1; 16]);
+        let peer = IpAddr::from(Ipv4Addr::new(1, 0, 0, 1));
+        let transport = Transport::Udp;
+        let request = Request { message: &message, peer, transport, now: Wall::default() };
+        let before = ALLOCATIONS.get();
+        let answered = answer(&snapshot, &request, &mut out);
+        let verdicts = [0; 2].map(|_| limiter.judge(&answered, peer, Monotonic::START));
+        let short = shorten(&snapshot, &request, &mut out);
+        assert_eq!(ALLOCATIONS.get() - before, 0, "{name} {rtype}");
+        assert_eq!(short.rcode, Rcode::BadCookie, "{name} {rtype}");
+        assert_eq!(verdicts[1], Verdict::Short, "{name} {rtype}");
     }
 }
 

@@ -21,7 +21,7 @@ use crate::time::Monotonic;
 pub struct RateLimit {
     /// Responses of one class to one network, per second; at least 1. So many may come at once.
     pub responses_per_second: u32,
-    /// Each so manieth response over the limit is sent short; 0 for none.
+    /// Of so many responses over the limit one is sent short; 0 for none.
     pub slip: u32,
     /// The length of the prefix that makes IPv4 clients one network, 1 to 32.
     pub ipv4_prefix: u8,

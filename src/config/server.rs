@@ -571,6 +571,16 @@ mod tests {
     }
 
     #[test]
+    fn responses_are_limited_where_the_table_is_there_though_it_be_empty() {
+        let limit = |text: &str| settings(text, &Environment::default()).rate_limit;
+        assert_eq!(limit("[server]\n"), None);
+        let default = limit("[server.rate_limit]\n").unwrap();
+        assert_eq!((default.responses_per_second, default.slip), (200, 2));
+        let allow = limit("[server.rate_limit]\nallow = [\"192.0.2.0/24\"]\n").unwrap().allow;
+        assert_eq!(allow, ["192.0.2.0/24".parse().unwrap()]);
+    }
+
+    #[test]
     fn new_ports_may_be_asked_for_more_than_once() {
         let text = "[server]\nlisten = [\"127.0.0.1:0\", \"127.0.0.1:0\"]\n";
         assert_eq!(settings(text, &Environment::default()).listen.len(), 2);

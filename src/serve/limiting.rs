@@ -79,22 +79,24 @@ impl Limited {
 
 /// Tells of a limit, once a second, for as long as it is polled.
 pub(super) async fn tell(limited: Arc<Limited>) {
-    let mut reporter = Reporter::new(limited.settings().log_only);
+    let mut reporter = Reporter::default();
+    let log_only = limited.settings().log_only;
+    let note = if log_only { " (log_only: nothing is withheld)" } else { "" };
     loop {
         tokio::time::sleep(LOOK).await;
         for line in reporter.look(&limited.limiter, limited.now()) {
             match line {
-                Line::Begins { .. } | Line::Others { .. } => tracing::warn!("{line}"),
-                Line::Ends { .. } => tracing::info!("{line}"),
+                Line::Begins(network) => tracing::warn!(%network, "{line}{note}"),
+                Line::Ends { network, .. } => tracing::info!(%network, "{line}{note}"),
+                Line::Others(_) => tracing::warn!("{line}{note}"),
             }
         }
     }
 }
 
 /// Which networks are limited, as far as the log knows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Reporter {
-    log_only: bool,
     limited: HashMap<IpNet, Episode>,
     /// When the minute began in which these lines were written.
     minute: Monotonic,
@@ -115,9 +117,9 @@ struct Episode {
 /// What the log is told.
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
-    Begins { network: IpNet, log_only: bool },
-    Ends { network: IpNet, log_only: bool, responses: u64, lasted: Duration },
-    Others { networks: usize, log_only: bool },
+    Begins(IpNet),
+    Ends { network: IpNet, responses: u64, lasted: Duration },
+    Others(usize),
 }
 
 /// How often a task looks what is limited.
@@ -129,18 +131,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 const MOST_LINES: usize = 20;
 
 impl Reporter {
-    fn new(log_only: bool) -> Self {
-        let minute = Monotonic::START;
-        Self { log_only, limited: HashMap::new(), minute, lines: 0, others: 0 }
-    }
-
     /// What there is to tell since the last look.
     fn look(&mut self, limiter: &Limiter, now: Monotonic) -> Vec<Line> {
-        let log_only = self.log_only;
         let mut told = vec![];
         if now.saturating_since(self.minute) >= MINUTE {
             if self.others > 0 {
-                told.push(Line::Others { networks: self.others, log_only });
+                told.push(Line::Others(self.others));
             }
             (self.minute, self.lines, self.others) = (now, 0, 0);
         }
@@ -153,7 +149,7 @@ impl Reporter {
                 }
                 Entry::Vacant(entry) => {
                     self.lines += 1;
-                    told.push(Line::Begins { network, log_only });
+                    told.push(Line::Begins(network));
                     entry.insert(Episode { began: now, last: now, responses: 0 })
                 }
             };
@@ -165,7 +161,7 @@ impl Reporter {
             let is_over = now.saturating_since(last) >= CALM;
             if is_over {
                 let lasted = last.saturating_since(began) + LOOK;
-                told.push(Line::Ends { network, log_only, responses, lasted });
+                told.push(Line::Ends { network, responses, lasted });
             }
             !is_over
         });
@@ -175,27 +171,96 @@ impl Reporter {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let would = |log_only: &bool| if *log_only { "would be" } else { "is" };
         match self {
-            Self::Begins { network, log_only } => {
-                write!(f, "{network} {} limited: it asks for more than it may", would(log_only))
+            Self::Begins(network) => {
+                write!(f, "{network} is limited: it asks for more than it may")
             }
-            Self::Ends { network, log_only, responses, lasted } => {
-                let responses = format!("responses over the limit: {responses}");
+            Self::Ends { network, responses, lasted } => {
                 let lasted = lasted.as_secs();
-                write!(
-                    f,
-                    "{network} {} limited no more: {responses} in {lasted} s",
-                    would(log_only)
-                )
+                write!(f, "{network} is limited no more: {responses} over the limit in {lasted} s")
             }
-            Self::Others { networks, log_only } => {
-                write!(
-                    f,
-                    "more networks that {} limited in this minute: {networks}",
-                    would(log_only)
-                )
+            Self::Others(networks) => {
+                write!(f, "more networks that are limited, without a line each: {networks}")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::answer::{Generation, Kind};
+
+    /// A limit that each network is over at once, and what it says in the log.
+    struct World {
+        limiter: Limiter,
+        reporter: Reporter,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let settings = RateLimit {
+                responses_per_second: 1,
+                slip: 0,
+                ipv4_prefix: 24,
+                ipv6_prefix: 56,
+                allow: vec![],
+                log_only: false,
+            };
+            Self { limiter: Limiter::new(settings, [7; 16]), reporter: Reporter::default() }
+        }
+
+        /// So many queries from the network of this number, at a second.
+        fn ask(&self, network: u8, queries: usize, second: u64) {
+            let error = Answer { len: 12, kind: Kind::Error, ..Answer::none(Generation(1)) };
+            let peer = IpAddr::from([192, 0, network, 1]);
+            for _ in 0..queries {
+                self.limiter.judge(&error, peer, at(second));
+            }
+        }
+
+        fn told(&mut self, second: u64) -> Vec<String> {
+            let lines = self.reporter.look(&self.limiter, at(second));
+            lines.iter().map(Line::to_string).collect()
+        }
+    }
+
+    fn at(second: u64) -> Monotonic {
+        Monotonic::from_start(Duration::from_secs(second))
+    }
+
+    #[test]
+    fn the_log_has_a_line_when_a_network_begins_to_be_limited_and_one_at_the_end() {
+        let mut world = World::new();
+        world.ask(2, 1, 1);
+        assert_eq!(world.told(1), [""; 0]);
+        world.ask(2, 4, 1);
+        assert_eq!(world.told(2), ["192.0.2.0/24 is limited: it asks for more than it may"]);
+        for second in 3..8 {
+            world.ask(2, 3, second);
+            assert_eq!(world.told(second), [""; 0]);
+        }
+        assert_eq!(world.told(16), [""; 0]);
+        let end = "192.0.2.0/24 is limited no more: 14 over the limit in 6 s";
+        assert_eq!(world.told(17), [end]);
+        assert_eq!(world.told(18), [""; 0]);
+    }
+
+    #[test]
+    fn at_most_twenty_networks_a_minute_have_lines_and_the_others_are_counted() {
+        let mut world = World::new();
+        for network in 0..50 {
+            world.ask(network, 2, 100);
+        }
+        assert_eq!(world.told(101).len(), 20);
+        world.ask(200, 2, 120);
+        let ends = world.told(121);
+        assert!(ends.len() == 20 && ends.iter().all(|line| line.contains("limited no more")));
+        assert_eq!(world.told(161), ["more networks that are limited, without a line each: 31"]);
+        world.ask(201, 2, 162);
+        assert_eq!(world.told(163).len(), 1);
+        assert_eq!(world.told(300).len(), 1);
     }
 }

@@ -149,7 +149,11 @@ pub(crate) fn show(response: &[u8]) -> String {
     let extended = message.edns.as_ref().map_or(0, |edns| edns.rcode_high());
     let rcode = u16::from(extended) << 4 | u16::from(response[3] & 0x0f);
     let rcodes = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN"];
-    let rcode = if rcode == 16 { "BADVERS" } else { rcodes[usize::from(rcode)] };
+    let rcode = match rcode {
+        16 => "BADVERS",
+        23 => "BADCOOKIE",
+        rcode => rcodes[usize::from(rcode)],
+    };
     let mut text = rcode.to_owned();
     let flags = [("aa", 2, 4), ("tc", 2, 2), ("rd", 2, 1), ("ra", 3, 0x80), ("ad", 3, 0x20)];
     for (flag, octet, bit) in flags {

@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ask;
+mod baker;
 mod cname;
 mod delegation;
 mod differential;
 mod fallback;
 mod laws;
 mod opt;
+mod rate_limit;
 mod rfc1034;
 mod rfc1035;
 mod rfc2181;
@@ -25,9 +27,11 @@ mod rfc7766;
 mod rfc7828;
 mod rfc7830;
 mod rfc7871;
+mod rfc7873;
 mod rfc8482;
 mod rfc8914;
 mod rfc8945;
+mod rfc9018;
 mod rfc9210;
 mod rfc9460;
 mod rfc9567;

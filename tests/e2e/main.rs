@@ -23,6 +23,7 @@ mod witness;
 
 mod api;
 mod commands;
+mod cookies;
 mod demo;
 mod disk;
 mod failover;
