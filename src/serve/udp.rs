@@ -52,7 +52,7 @@ impl Worker {
         let beats = Arc::new(AtomicU64::new(0));
         let thread = thread::Builder::new().name("udp".into()).spawn({
             let (order, beats) = (order.clone(), beats.clone());
-            move || run(&socket, (&shared, &limiting), &tally, &order, &beats, seen)
+            move || run(&socket, &shared, &limiting, &tally, &order, &beats, seen)
         })?;
         Ok(Self { order, beats, thread })
     }
@@ -102,7 +102,8 @@ impl Worker {
 
 fn run(
     socket: &UdpSocket,
-    (shared, limiting): (&Shared, &Limiting),
+    shared: &Shared,
+    limiting: &Limiting,
     tally: &Tally,
     order: &AtomicU8,
     beats: &AtomicU64,
