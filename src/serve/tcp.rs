@@ -155,14 +155,14 @@ impl Acceptor {
     /// One for which nobody can make way is closed at once, which tells its client to come back.
     fn admit(&self, stream: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
         let peer = peer.ip().to_canonical();
-        let Some(claim) = self.admission.admit(peer) else { return };
+        let Some((claim, eviction)) = self.admission.admit(peer) else { return };
         let _ = stream.set_nodelay(true);
         let (shared, tally) = (self.shared.clone(), self.tally.clone());
         let answer = move |input: &[u8], output: &mut [u8]| {
             answer_waiting(&shared, &tally, peer, input, output)
         };
         let phase = self.phase.clone();
-        let mut connection = Connection { stream, answer, claim, phase };
+        let mut connection = Connection { stream, answer, claim, eviction, phase };
         connections.spawn(async move {
             match connection.run().await {
                 // The kernel keeps no answers for who does not want them.

@@ -1,6 +1,6 @@
 //! A client of the DNS, and how it puts what it is told.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::str::FromStr;
 
@@ -87,10 +87,16 @@ impl Connection {
         self.receive()
     }
 
-    /// Whether the server closes the connection without another word.
+    /// Whether the server closes the connection without another word. One that stays open and silent
+    /// is a failure.
+    #[track_caller]
     pub fn is_closed(&mut self) -> bool {
-        // Closing over bytes that were not read is a reset.
-        !matches!(self.stream.read(&mut [0]), Ok(1..))
+        match self.stream.read(&mut [0]) {
+            Ok(len) => len == 0,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("it stays open"),
+            // Closing over bytes that were not read is a reset.
+            Err(_) => true,
+        }
     }
 }
 

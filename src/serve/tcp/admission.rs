@@ -28,9 +28,11 @@ pub struct Admission {
 pub(super) struct Claim {
     admission: Admission,
     seat: Seat,
-    /// Ends when the seat is taken away.
-    given_up: oneshot::Receiver<()>,
 }
+
+/// How a connection hears that its seat is taken away.
+#[derive(Debug)]
+pub(super) struct Eviction(oneshot::Receiver<()>);
 
 impl Admission {
     /// Nobody is connected yet; who is will be counted in `counts`. Must be called within a tokio
@@ -56,17 +58,17 @@ impl Admission {
 
     /// A seat for a newcomer from `address`, which may be another's until now. `None`: all that it
     /// could have have an answer under way.
-    pub(super) fn admit(&self, address: IpAddr) -> Option<Claim> {
+    pub(super) fn admit(&self, address: IpAddr) -> Option<(Claim, Eviction)> {
         let (limits, now) = (self.limits(), self.now());
         let most = (limits.connections, limits.per_client);
-        let (tell, given_up) = oneshot::channel();
+        let (tell, told) = oneshot::channel();
         let mut seats = self.lock();
         // A connection hears of it by the end of what is dropped here.
         let evicted = |full, _| self.counts.evicted(cause(full));
         match seats.admit(network(address), most, tell, now, evicted) {
             Ok(seat) => {
                 self.counts.accepted(seats.taken());
-                Some(Claim { admission: self.clone(), seat, given_up })
+                Some((Claim { admission: self.clone(), seat }, Eviction(told)))
             }
             Err(Full::Client | Full::All) => {
                 self.counts.refused();
@@ -106,16 +108,18 @@ impl Claim {
         let since_start = at.saturating_duration_since(self.admission.start);
         self.seat.rest_from(Monotonic::from_start(since_start));
     }
+}
 
-    /// Waits until the seat is taken away. Must not be called after it has returned.
-    pub(super) async fn given_up(&mut self) {
+impl Eviction {
+    /// Waits for it. Must not be called after it has returned.
+    pub(super) async fn come(&mut self) {
         // Nothing is ever sent.
-        let _ = (&mut self.given_up).await;
+        let _ = (&mut self.0).await;
     }
 
-    /// Whether the seat was taken away.
-    pub(super) fn is_given_up(&mut self) -> bool {
-        self.given_up.try_recv() == Err(TryRecvError::Closed)
+    /// Whether it has come.
+    pub(super) fn has_come(&mut self) -> bool {
+        self.0.try_recv() == Err(TryRecvError::Closed)
     }
 }
 

@@ -5,6 +5,7 @@
 //! its own only while half a message has come, or while its client does not take what it is sent.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::Phase;
-use super::admission::Claim;
+use super::admission::{Claim, Eviction};
 
 /// A connection whose complete messages `answer` answers: it is given what has come, and room for
 /// responses.
@@ -23,6 +24,7 @@ pub(super) struct Connection<S, A> {
     pub(super) stream: S,
     pub(super) answer: A,
     pub(super) claim: Claim,
+    pub(super) eviction: Eviction,
     pub(super) phase: watch::Receiver<Phase>,
 }
 
@@ -61,8 +63,8 @@ struct Waiting {
 
 /// What a turn came to.
 enum Turn {
-    /// Messages came, and at least one had a response.
-    Answered,
+    /// Messages came, and at least one had a response: when, which is before it was sent.
+    Answered(Instant),
     /// Nothing that came had a response.
     Silent,
     /// The client will send nothing more.
@@ -111,7 +113,7 @@ where
     }
 
     async fn serve(&mut self) -> End {
-        let Self { stream, answer, claim, phase } = self;
+        let Self { stream, answer, claim, eviction, phase } = self;
         let ends = Instant::now() + claim.limits().lifetime;
         let mut deadline = ends.min(Instant::now() + claim.limits().idle);
         let mut timer = pin!(sleep_until(deadline));
@@ -121,9 +123,9 @@ where
             let turn = tokio::select! {
                 // What has come is answered before anything ends the connection.
                 biased;
-                turn = std::future::poll_fn(|cx| waiting.poll_turn(stream, answer, cx)) => turn,
+                turn = poll_fn(|cx| waiting.poll_turn(stream, answer, claim, cx)) => turn,
                 () = &mut ending => return End::Parted,
-                () = claim.given_up() => return End::GivenUp,
+                () = eviction.come() => return End::GivenUp,
                 () = &mut timer => {
                     // It may have been set for a query before the last.
                     if Instant::now() >= deadline {
@@ -133,18 +135,14 @@ where
                     continue;
                 }
             };
-            let now = Instant::now();
             match turn {
-                Ok(Turn::Answered) => {
-                    let idle = now + claim.limits().idle;
+                Ok(Turn::Answered(at)) => {
+                    let idle = at + claim.limits().idle;
                     if !waiting.unsent.is_empty() {
-                        claim.rest_from(now + UNDER_WAY);
-                        let sent = waiting.send(stream, claim, idle).await;
-                        if sent != Ok(()) {
-                            return sent.err().unwrap_or(End::Broken);
+                        claim.rest_from(at + UNDER_WAY);
+                        if let Err(end) = waiting.send(stream, eviction, idle).await {
+                            return end;
                         }
-                    } else {
-                        claim.rest_from(now);
                     }
                     deadline = ends.min(idle);
                     if deadline < timer.deadline() {
@@ -155,10 +153,10 @@ where
                 Ok(Turn::Closed) => return End::Parted,
                 Err(_) => return End::Broken,
             }
-            if now >= deadline {
+            if Instant::now() >= deadline {
                 return End::Parted;
             }
-            if claim.is_given_up() {
+            if eviction.has_come() {
                 return End::GivenUp;
             }
         }
@@ -167,7 +165,7 @@ where
     /// Closes so that the client gets all of its answers. Closing over bytes that were not read would
     /// be a reset, which throws away what the client has not read either: so they are read first.
     async fn part(&mut self) {
-        let Self { stream, claim, .. } = self;
+        let Self { stream, eviction, .. } = self;
         let _ = stream.shutdown().await;
         let mut rest = stream.take(MOST_DRAINED);
         let drained = timeout(FAREWELL, async {
@@ -177,7 +175,7 @@ where
         });
         tokio::select! {
             _ = drained => {}
-            () = claim.given_up() => {}
+            () = eviction.come() => {}
         }
     }
 }
@@ -189,6 +187,7 @@ impl Waiting {
         &mut self,
         stream: &mut S,
         answer: &mut impl FnMut(&[u8], &mut [u8]) -> Answered,
+        claim: &Claim,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Turn>> {
         ROOM.with_borrow_mut(|Room { input, output }| {
@@ -200,10 +199,14 @@ impl Waiting {
                 }
             }
             let len = self.answer(read.filled(), answer, output);
-            let responses = output.get(..len).unwrap_or_default();
+            let Some(responses @ [_, ..]) = output.get(..len) else {
+                return Poll::Ready(Ok(Turn::Silent));
+            };
+            let now = Instant::now();
+            claim.rest_from(now);
             let sent = poll_send(stream, responses, cx)?;
             self.unsent.extend_from_slice(responses.get(sent..).unwrap_or_default());
-            Poll::Ready(Ok(if len > 0 { Turn::Answered } else { Turn::Silent }))
+            Poll::Ready(Ok(Turn::Answered(now)))
         })
     }
 
@@ -236,7 +239,7 @@ impl Waiting {
     async fn send(
         &mut self,
         stream: &mut (impl AsyncWrite + Unpin),
-        claim: &mut Claim,
+        eviction: &mut Eviction,
         deadline: Instant,
     ) -> Result<(), End> {
         let unsent = std::mem::take(&mut self.unsent);
@@ -247,7 +250,7 @@ impl Waiting {
                 Ok(Err(_)) => Err(End::Broken),
                 Err(_) => Err(End::NotTaken),
             },
-            () = claim.given_up() => Err(End::NotTaken),
+            () = eviction.come() => Err(End::NotTaken),
         }
     }
 }
@@ -354,10 +357,10 @@ mod tests {
         fn within(limits: Limits, buffer: usize) -> Self {
             let (stream, other) = duplex(buffer);
             let admission = Admission::new(limits, Arc::default());
-            let claim = admission.admit([192, 0, 2, 1].into()).unwrap();
+            let (claim, eviction) = admission.admit([192, 0, 2, 1].into()).unwrap();
             let (phase, is_phase) = watch::channel(Phase::Serving);
             let mut connection =
-                Connection { stream: other, answer: repeat, claim, phase: is_phase };
+                Connection { stream: other, answer: repeat, claim, eviction, phase: is_phase };
             let connection = tokio::spawn(async move { connection.run().await });
             Self { stream, connection, admission, phase }
         }
