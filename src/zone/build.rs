@@ -74,7 +74,7 @@ impl Builder<'_> {
     /// Makes the bound owners exist.
     fn bind(&mut self) -> Result<(), Full> {
         for (index, binding) in self.bindings.iter().enumerate() {
-            let owner = binding.owner.to_lowercase();
+            let owner = binding.owner.clone();
             let tree = &mut self.draft.tree;
             if !tree.holds(owner.as_wire()) {
                 let origin = tree.origin().clone();

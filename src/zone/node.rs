@@ -47,7 +47,7 @@ impl<'z> Node<'z> {
         usize::from(self.row().depth)
     }
 
-    /// The name, below the origin in lower case.
+    /// The name as the zone file writes it, which is a matter of case alone (RFC 4343 section 4).
     pub fn name(self) -> Name {
         let mut wire = vec![];
         let mut at = self.index;

@@ -77,7 +77,7 @@ struct Place<'a> {
     depth: usize,
     origin: Name,
     owner: Owner,
-    /// The last owner in wire form and in lower case; unless [`Owner::Known`], of no meaning.
+    /// The last owner in wire form; unless [`Owner::Known`], of no meaning.
     name: Vec<u8>,
 }
 
@@ -292,7 +292,6 @@ impl Reader<'_> {
         if let Err(error) = name::write_text(text, place.origin.as_wire(), &mut place.name) {
             return self.faults.push(FaultKind::Name(error), word.span);
         }
-        place.name.make_ascii_lowercase();
         if self.draft.tree.holds(&place.name) {
             place.owner = Owner::Known(None);
         } else if let Ok(owner) = Name::from_wire(&place.name) {

@@ -6,7 +6,7 @@
 //! before its children.
 
 use crate::wire::Name;
-use crate::wire::name::MAX_NAME;
+use crate::wire::name::{MAX_LABEL, MAX_NAME};
 
 use super::BindingId;
 use super::node::Node;
@@ -17,7 +17,7 @@ pub(super) struct Tree {
     origin: Name,
     origin_labels: usize,
     pub(super) nodes: Vec<NodeRow>,
-    /// Labels in lower case, each behind its length octet.
+    /// Labels as they were first written, each behind its length octet.
     labels: Vec<u8>,
     table: Table,
     /// In the order of their nodes, those of a node by type.
@@ -140,7 +140,7 @@ impl Tree {
                 Kind::Cut => return Found::Delegation(self.node(at)),
                 Kind::Dname => return Found::Dname(self.node(at)),
             }
-            match self.child(at, label) {
+            match self.child(at, label, table::hash(at, label)) {
                 Some(child) => at = child,
                 None => return self.missing_below(at),
             }
@@ -154,7 +154,8 @@ impl Tree {
     /// The node of `name`, whatever is above it; `name` as for [`Tree::find`].
     pub(super) fn exact(&self, name: &[u8]) -> Option<Node<'_>> {
         let mut labels = self.labels_below(name);
-        labels.try_fold(APEX, |at, label| self.child(at, label)).map(|at| self.node(at))
+        let step = |at, label: &[u8]| self.child(at, label, table::hash(at, label));
+        labels.try_fold(APEX, step).map(|at| self.node(at))
     }
 
     /// The node of `name` in wire form and any case, if that is within the zone.
@@ -179,15 +180,21 @@ impl Tree {
             .is_some_and(|below| labels.from(below).eq_ignore_ascii_case(self.origin.as_wire()))
     }
 
-    /// The index of the node of `name`, made if need be; `name` as for [`Tree::find`].
+    /// The index of the node of `name`, which is within the zone, in wire form and in any case,
+    /// made if need be.
     pub(super) fn intern(&mut self, name: &[u8]) -> Result<u32, Full> {
+        let mut folded = [0; MAX_LABEL + 1];
         let labels = Labels::of(name);
         let mut at = APEX;
         for index in (0..labels.count.saturating_sub(self.origin_labels)).rev() {
             let label = labels.label(index);
-            at = match self.child(at, label) {
+            let folded = &mut folded[..label.len()];
+            folded.copy_from_slice(label);
+            folded.make_ascii_lowercase();
+            let hash = table::hash(at, folded);
+            at = match self.child(at, folded, hash) {
                 Some(child) => child,
-                None => self.add(at, label)?,
+                None => self.add(at, label, hash)?,
             };
         }
         Ok(at)
@@ -227,13 +234,14 @@ impl Tree {
         }
     }
 
-    fn child(&self, parent: u32, label: &[u8]) -> Option<u32> {
-        self.table.find(table::hash(parent, label), |index| {
-            self.row(index).parent == parent && self.label(index) == label
+    /// The node below `parent` with this label, which is in lower case; the hash is of both.
+    fn child(&self, parent: u32, label: &[u8], hash: u32) -> Option<u32> {
+        self.table.find(hash, |index| {
+            self.row(index).parent == parent && self.label(index).eq_ignore_ascii_case(label)
         })
     }
 
-    fn add(&mut self, parent: u32, label: &[u8]) -> Result<u32, Full> {
+    fn add(&mut self, parent: u32, label: &[u8], hash: u32) -> Result<u32, Full> {
         let index = u32::try_from(self.nodes.len()).map_err(|_| Full)?;
         if index == u32::MAX {
             return Err(Full);
@@ -253,7 +261,7 @@ impl Tree {
         if label == b"\x01*" {
             self.nodes[parent as usize].wildcard = index;
         }
-        self.table.insert(table::hash(parent, label), index);
+        self.table.insert(hash, index);
         Ok(index)
     }
 
