@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::span::{Severity, Span};
 use crate::wire::{Name, NameError, RecordType};
 
+use super::format;
 use super::rdata::{self, Problem};
 
 /// One fault at one place.
@@ -49,8 +50,8 @@ pub enum FaultKind {
     NoType,
     #[error("class {0} is not served")]
     Class(String),
-    #[error("`{text}` is not a record type known here{}", did_you_mean(*.nearest))]
-    UnknownType { text: String, nearest: Option<RecordType> },
+    #[error("`{text}` is not a record type known here{}", did_you_mean(.text))]
+    UnknownType { text: String },
     #[error("{0} exists in queries only")]
     MetaType(RecordType),
     #[error("{0} records come from signing, which is not in this version")]
@@ -67,6 +68,8 @@ pub enum FaultKind {
     LargeZone,
     #[error("a name stands in quotes")]
     QuotedName,
+    #[error("the entry has more than {limit} words")]
+    LongEntry { limit: usize },
     #[error("{count} more like these")]
     More { count: usize, severity: Severity },
 
@@ -158,6 +161,7 @@ impl FaultKind {
         ("Z119", "a SOA record without a TTL (warning)"),
         ("Z120", "a zone of more than 4 GiB"),
         ("Z121", "a name in quotes"),
+        ("Z122", "an entry of more words than any record has"),
         ("Z199", "more faults than are listed"),
         ("Z201", "a field of a record is not what its type takes"),
         ("Z202", "a field of a record is missing"),
@@ -215,6 +219,7 @@ impl FaultKind {
             Self::SoaTtl(_) => "Z119",
             Self::LargeZone => "Z120",
             Self::QuotedName => "Z121",
+            Self::LongEntry { .. } => "Z122",
             Self::More { .. } => "Z199",
             Self::Field { .. } => "Z201",
             Self::MissingField { .. } => "Z202",
@@ -310,6 +315,7 @@ impl FaultKind {
             Self::NoTtl | Self::SoaTtl(_) => "begin the file with $TTL (RFC 2308 section 4)",
             Self::LargeZone => "split the zone by delegating parts of it",
             Self::QuotedName => "write it without; a backslash is for what is special in a name",
+            Self::LongEntry { .. } => "is a parenthesis closed too late? A record has 65535 octets",
             Self::More { .. } => "repair those that are listed first",
             Self::NotGeneric(_) => "write \\# length hex (RFC 3597 section 5)",
             Self::Generic => "the length is in octets, two hex digits each (RFC 3597 section 5)",
@@ -363,8 +369,23 @@ impl FaultKind {
     }
 }
 
-fn did_you_mean(nearest: Option<RecordType>) -> String {
-    nearest.map_or_else(String::new, |rtype| format!("; did you mean {rtype}?"))
+/// What the file says at fault, cut to what a message can hold.
+pub(super) fn excerpt(text: &[u8]) -> String {
+    let shown = String::from_utf8_lossy(&text[..text.len().min(MAX_EXCERPT)]);
+    if text.len() > MAX_EXCERPT { format!("{shown}…") } else { shown.into_owned() }
+}
+
+/// The type that `text` may have been meant for.
+fn did_you_mean(text: &str) -> String {
+    let text = text.to_ascii_uppercase();
+    let distance = |rtype: RecordType| strsim::damerau_levenshtein(&rtype.to_string(), &text);
+    let candidates = format::types().map(|rtype| (distance(rtype), rtype));
+    match candidates.min_by_key(|(distance, _)| *distance) {
+        Some((distance, nearest)) if distance <= 2 && 2 * distance <= text.len() => {
+            format!("; did you mean {nearest}?")
+        }
+        _ => String::new(),
+    }
 }
 
 /// The faults of one load, as they come up: of each severity the first hundred, and a count.
@@ -420,3 +441,5 @@ impl Faults {
 
 /// Faults of one severity that are listed.
 const MAX_FAULTS: usize = 100;
+/// Octets of a word that a message repeats.
+const MAX_EXCERPT: usize = 64;

@@ -26,15 +26,14 @@ impl<'z> Node<'z> {
 
     /// The records of one type.
     pub fn set(self, rtype: RecordType) -> Option<RrSet<'z>> {
-        self.sets().find(|set| set.rtype() == rtype)
+        let rows = self.rows();
+        let at = rows.binary_search_by_key(&rtype.0, |row| row.rtype).ok()?;
+        Some(RrSet { tree: self.tree, row: &rows[at] })
     }
 
     /// The records of each type, in ascending order of the types.
     pub fn sets(self) -> impl ExactSizeIterator<Item = RrSet<'z>> + use<'z> {
-        let row = self.row();
-        let first = row.first_set as usize;
-        let rows = &self.tree.sets[first..first + usize::from(row.set_count)];
-        rows.iter().map(move |row| RrSet { tree: self.tree, row })
+        self.rows().iter().map(move |row| RrSet { tree: self.tree, row })
     }
 
     /// The pool that steers this name.
@@ -66,6 +65,11 @@ impl<'z> Node<'z> {
             at = self.tree.parent(at);
         }
         at == other.index
+    }
+
+    fn rows(self) -> &'z [SetRow] {
+        let row = self.row();
+        &self.tree.sets[row.first_set as usize..][..usize::from(row.set_count)]
     }
 
     fn row(self) -> &'z NodeRow {

@@ -7,11 +7,11 @@
 use crate::span::{FileId, Span};
 use crate::wire::{Name, RecordType, name};
 
-use super::fault::{FaultKind, Faults};
+use super::fault::{self, FaultKind, Faults};
 use super::rdata::{self, Context};
 use super::scan::{Entry, Form, Scanner, Word};
 use super::tree::{Full, Tree};
-use super::{Include, Source, field, format, svcb};
+use super::{Include, Source, field, svcb};
 
 /// What the files of a zone say, before it is checked.
 pub(super) struct Draft {
@@ -49,8 +49,15 @@ pub(super) fn read(source: &Source<'_>, include: Include<'_>, faults: &mut Fault
         rdata: vec![],
         lost_soa: false,
     };
-    let mut reader =
-        Reader { draft, include, faults, is_too_deep: false, default_ttl: None, last_ttl: None };
+    let mut reader = Reader {
+        draft,
+        include,
+        faults,
+        octets: 0,
+        is_too_deep: false,
+        default_ttl: None,
+        last_ttl: None,
+    };
     let origin = source.origin.clone();
     if reader.read_file(source.file, source.text, origin, 0).is_err() {
         reader.faults.push(FaultKind::LargeZone, Span::new(source.file, 0, 0));
@@ -64,6 +71,8 @@ struct Reader<'a> {
     faults: &'a mut Faults,
     /// By `$TTL`, or by the SOA record where there is none.
     default_ttl: Option<u32>,
+    /// The octets of all files, one that is included twice counted twice.
+    octets: usize,
     /// Files include each other without end, so no more are read: with two in each file, the
     /// bound on depth alone would let 2^16 through.
     is_too_deep: bool,
@@ -107,7 +116,8 @@ impl Reader<'_> {
         origin: Name,
         depth: usize,
     ) -> Result<(), Full> {
-        if u32::try_from(text.len()).is_err() {
+        self.octets = self.octets.saturating_add(text.len());
+        if u32::try_from(self.octets).is_err() {
             return Err(Full);
         }
         let scanner = Scanner::new(file, text);
@@ -153,7 +163,7 @@ impl Reader<'_> {
             (b"$TTL", _) => self.incomplete("$TTL ttl", whole),
             (b"$INCLUDE", _) => self.incomplete("$INCLUDE file [origin]", whole),
             _ => {
-                let text = String::from_utf8_lossy(place.text(words[0])).into_owned();
+                let text = fault::excerpt(place.text(words[0]));
                 self.faults.push(FaultKind::UnknownDirective(text), words[0].span);
             }
         }
@@ -317,7 +327,7 @@ impl Reader<'_> {
                 has_class = true;
                 if !is_served {
                     head.is_sound = false;
-                    let class = String::from_utf8_lossy(text).to_ascii_uppercase();
+                    let class = fault::excerpt(text).to_ascii_uppercase();
                     self.faults.push(FaultKind::Class(class), word.span);
                 }
             } else {
@@ -330,12 +340,10 @@ impl Reader<'_> {
     }
 
     fn rtype(&mut self, place: &Place<'_>, word: Word) -> Option<RecordType> {
-        let text = String::from_utf8_lossy(place.text(word));
-        let kind = match RecordType::from_text(&text).filter(|_| word.form == Form::Bare) {
-            None => {
-                let nearest = nearest_type(&text);
-                FaultKind::UnknownType { text: text.into_owned(), nearest }
-            }
+        let text = place.text(word);
+        let rtype = std::str::from_utf8(text).ok().and_then(RecordType::from_text);
+        let kind = match rtype.filter(|_| word.form == Form::Bare) {
+            None => FaultKind::UnknownType { text: fault::excerpt(text) },
             Some(rtype) if rtype.is_meta() => FaultKind::MetaType(rtype),
             Some(rtype) if SIGNED.contains(&rtype) => FaultKind::SignedType(rtype),
             Some(rtype) => return Some(rtype),
@@ -412,15 +420,6 @@ fn class(text: &[u8]) -> Option<bool> {
                 && field::number(digits, u32::from(u16::MAX)).is_ok()
         });
     is_class.then_some(false)
-}
-
-/// The type that `text` may have been meant for.
-fn nearest_type(text: &str) -> Option<RecordType> {
-    let text = text.to_ascii_uppercase();
-    let distance = |rtype: RecordType| strsim::damerau_levenshtein(&rtype.to_string(), &text);
-    let candidates = format::types().map(|rtype| (distance(rtype), rtype));
-    let (distance, nearest) = candidates.min_by_key(|(distance, _)| *distance)?;
-    (distance <= 2 && 2 * distance <= text.len()).then_some(nearest)
 }
 
 /// Classes that are not served (RFC 6895 section 3.2).

@@ -61,12 +61,13 @@ impl<'a> Scanner<'a> {
     /// Reads the next entry into `entry`; false at the end of the file.
     pub(super) fn read(&mut self, entry: &mut Entry, faults: &mut Faults) -> bool {
         self.begin(entry);
-        let mut open = vec![];
+        // Parentheses that are open, and where the first of them is.
+        let (mut open, mut first_open) = (0usize, 0);
         while let Some(&byte) = self.text.get(self.at) {
             match byte {
                 b'\n' => {
                     self.at += 1;
-                    if open.is_empty() {
+                    if open == 0 {
                         if !entry.words.is_empty() {
                             return true;
                         }
@@ -76,13 +77,19 @@ impl<'a> Scanner<'a> {
                 b' ' | b'\t' | b'\r' => self.at += 1,
                 b';' => self.at = self.line_end(self.at),
                 b'(' => {
-                    open.push(self.at);
+                    if open == 0 {
+                        first_open = self.at;
+                    }
+                    open += 1;
                     self.at += 1;
                 }
                 b')' => {
-                    if open.pop().is_none() {
-                        entry.is_broken = true;
-                        faults.push(FaultKind::UnopenedParenthesis, self.span(self.at, 1));
+                    match open.checked_sub(1) {
+                        Some(outer) => open = outer,
+                        None => {
+                            entry.is_broken = true;
+                            faults.push(FaultKind::UnopenedParenthesis, self.span(self.at, 1));
+                        }
                     }
                     self.at += 1;
                 }
@@ -90,10 +97,10 @@ impl<'a> Scanner<'a> {
                 _ => self.bare(entry, faults),
             }
         }
-        if let Some(&first) = open.first() {
+        if open > 0 {
             entry.is_broken = true;
-            faults.push(FaultKind::UnclosedParenthesis, self.span(first, 1));
-            self.resume_after(first, entry);
+            faults.push(FaultKind::UnclosedParenthesis, self.span(first_open, 1));
+            self.resume_after(first_open, entry);
         }
         !entry.words.is_empty()
     }
@@ -125,7 +132,7 @@ impl<'a> Scanner<'a> {
     fn quoted(&mut self, entry: &mut Entry, faults: &mut Faults) {
         let start = self.at;
         self.skip_quoted(entry, faults);
-        entry.words.push(self.word(start, Form::Quoted));
+        self.push(start, Form::Quoted, entry, faults);
     }
 
     fn bare(&mut self, entry: &mut Entry, faults: &mut Faults) {
@@ -145,7 +152,20 @@ impl<'a> Scanner<'a> {
                 _ => self.at += 1,
             }
         }
-        entry.words.push(self.word(start, Form::Bare));
+        self.push(start, Form::Bare, entry, faults);
+    }
+
+    /// Adds the word that ends here.
+    fn push(&self, start: usize, form: Form, entry: &mut Entry, faults: &mut Faults) {
+        let word = self.word(start, form);
+        match entry.words.len() {
+            ..MAX_WORDS => entry.words.push(word),
+            MAX_WORDS if !entry.is_broken => {
+                entry.is_broken = true;
+                faults.push(FaultKind::LongEntry { limit: MAX_WORDS }, word.span);
+            }
+            _ => {}
+        }
     }
 
     /// Passes the quoted string that begins here.
@@ -192,5 +212,7 @@ impl<'a> Scanner<'a> {
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// More than a record has: data of 65,535 octets in hex, each digit a word of its own.
+const MAX_WORDS: usize = 140_000;
 /// Open parentheses after which reading resumes.
 const MAX_UNCLOSED: usize = 16;

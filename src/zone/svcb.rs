@@ -6,9 +6,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use crate::span::Span;
 use crate::wire::RecordType;
 
-use super::field;
 use super::rdata::{Context, Problem};
 use super::scan::Word;
+use super::{fault, field};
 
 /// The number of a service parameter (RFC 9460 section 14.3). Displays as its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,7 +115,7 @@ fn parse_one(text: &[u8], span: Span) -> Result<Parameter, Problem> {
         Some(at) => (&text[..at], Some(unquote(&text[at + 1..]))),
         None => (text, None),
     };
-    let unknown = || Problem::Key(String::from_utf8_lossy(name).into_owned());
+    let unknown = || Problem::Key(fault::excerpt(name));
     let key = Key::from_text(name).ok_or_else(unknown)?;
     let mut value = match value {
         Some(text) => {
@@ -151,7 +151,7 @@ fn parse_one(text: &[u8], span: Span) -> Result<Parameter, Problem> {
 /// The keys of `mandatory`, sorted as the wire form wants (RFC 9460 section 8).
 fn mandatory(text: &[u8]) -> Result<Vec<u8>, Problem> {
     let key_of = |name| {
-        let unknown = || Problem::Key(String::from_utf8_lossy(name).into_owned());
+        let unknown = || Problem::Key(fault::excerpt(name));
         Key::from_text(name).ok_or_else(unknown)
     };
     let mut keys = text.split(|&byte| byte == b',').map(key_of).collect::<Result<Vec<_>, _>>()?;

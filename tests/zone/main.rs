@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bind;
 mod faults;
 mod laws;
+mod limits;
 mod lookup;
 mod oracle;
 mod reading;
