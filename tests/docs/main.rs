@@ -8,6 +8,7 @@ mod manual;
 mod metrics;
 mod pages;
 mod sample;
+mod zones;
 
 /// The rows of the first table below a heading, as their cells without backticks around them.
 fn table<'a>(page: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
