@@ -28,13 +28,21 @@ use world::World;
 const FILES: &str = r#"
 === meridian.toml
 geoip.databases = ["FIXTURES/city.mmdb"]
+server.minimal_responses = false
+server.any = "subset"
 az.sydney.location = [-33.87, 151.21]
 az.tokyo.location = [35.68, 139.69]
 === zones/example.zone
 $TTL 3600
 @ SOA ns.test. host.test. 1 7200 3600 1209600 30
 @ NS ns.test.
+@ NS ns
 ns A 192.0.2.53
+mx MX 1 www
+mx MX 2 ns
+service HTTPS 0 many
+here CNAME there
+there CNAME here
 many HTTPS 1 . mandatory=ipv4hint alpn=h2 ipv4hint=192.0.2.1
 *.wild TXT x
 alias CNAME www
@@ -64,11 +72,17 @@ endpoints.tokyo = "www"
 "#;
 
 /// Questions, each for another kind of answer or another way to it.
-const QUESTIONS: [(&str, RecordType, Kind); 17] = [
+const QUESTIONS: [(&str, RecordType, Kind); 23] = [
     ("ns.example.", RecordType::A, Kind::Static),
     ("a.wild.example.", RecordType::TXT, Kind::Static),
     ("a.moved.example.", RecordType::TXT, Kind::Static),
     ("ns.example.", RecordType::ANY, Kind::Static),
+    ("www.example.", RecordType::ANY, Kind::Steered),
+    ("example.", RecordType::NS, Kind::Static),
+    ("mx.example.", RecordType::MX, Kind::Static),
+    ("service.example.", RecordType::HTTPS, Kind::Static),
+    ("here.example.", RecordType::A, Kind::Static),
+    ("ns.example.", RecordType(253), Kind::Error),
     ("www.example.", RecordType::A, Kind::Steered),
     ("alias.example.", RecordType::A, Kind::Steered),
     ("shop.example.", RecordType::A, Kind::Steered),

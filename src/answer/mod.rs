@@ -14,4 +14,4 @@ pub use chaos::{Chaos, ChaosName};
 pub use explain::{Explanation, Question, QuestionError, explain};
 pub use limit::{Limiter, RateLimit, Verdict};
 pub use respond::{Answer, Kind, Request, Transport, answer, shorten};
-pub use snapshot::{Answering, EcsTrust, Generation, Snapshot, Zones};
+pub use snapshot::{Answering, AnyAnswer, EcsTrust, Generation, Snapshot, Zones};

@@ -4,6 +4,7 @@
 //! is bound to, asks `super::steer` for the az. It allocates nothing, takes no lock and reads no
 //! clock. UDP, TCP and `explain` all call it.
 
+mod additional;
 mod chain;
 mod extended;
 mod lookup;
@@ -20,7 +21,7 @@ use crate::wire::{
     CLASS_CH, CLASS_IN, Edns, ExtendedError, Full, HEADER, OptRecord, Proof, Qname, Query, Rcode,
     RecordType, Section, Unanswerable, Writer,
 };
-use crate::zone::{Entry, NodeIndex, Zone, ZoneIndex, ZoneSet};
+use crate::zone::{Entry, Found, NodeIndex, Zone, ZoneIndex, ZoneSet};
 
 use super::snapshot::{Generation, Snapshot};
 use super::steer::Steered;
@@ -251,6 +252,9 @@ impl<'s> Source<'s> {
             (CLASS_IN, RecordType::AXFR | RecordType::IXFR) => {
                 return refused(extended::ZONE_TRANSFER);
             }
+            (CLASS_IN, qtype) if qtype.is_meta() && qtype != RecordType::ANY => {
+                return Self::Nowhere(Refusal::of_type(qtype));
+            }
             (CLASS_IN, _) => {}
             (CLASS_CH, qtype) => match snapshot.answering.chaos.find(qname.as_wire()) {
                 Some(record) => {
@@ -291,6 +295,15 @@ impl<'s> Source<'s> {
 }
 
 impl Refusal {
+    /// The refusal of a QTYPE that no records can have: mailboxes are not looked up by kind (RFC 1035
+    /// section 3.2.3), and other meta types are no question (RFC 9824 section 3.5).
+    fn of_type(qtype: RecordType) -> Self {
+        match qtype {
+            MAILB | MAILA => Self { rcode: Rcode::NotImp, error: Some(extended::TYPE) },
+            _ => Self { rcode: Rcode::FormErr, error: None },
+        }
+    }
+
     /// The refusal of what is no query or can't be read.
     fn of(rcode: Rcode) -> Self {
         let error = (rcode == Rcode::NotImp).then_some(extended::OPCODE);
@@ -379,8 +392,8 @@ fn has_bad_option(snapshot: &Snapshot, request: &Request<'_>, edns: Edns<'_>) ->
         || edns.bad_client_subnet && snapshot.answering.ecs.covers(request.peer)
 }
 
-/// The zone that a query is for: the closest to its name. DS of a zone's own name is asked of its
-/// parent, where that is ours too (RFC 4035 section 3.1.4.1).
+/// The zone that a query is for: the closest to its name. DS of a zone's own name is asked of the
+/// zone above, where that is ours too and knows of the delegation (RFC 4035 section 3.1.4.1).
 fn zone_of<'s>(
     zones: &'s ZoneSet,
     qname: &Qname,
@@ -391,7 +404,14 @@ fn zone_of<'s>(
         Some((&len, rest)) if qtype == RecordType::DS => rest.get(usize::from(len)..),
         _ => None,
     };
-    above.and_then(|above| zones.closest(above)).or_else(|| zones.closest(name))
+    let delegates = |entry: &Entry| match entry {
+        Entry::Serving(zone) => matches!(zone.find(name), Found::Delegation(_)),
+        Entry::Broken => true,
+    };
+    above
+        .and_then(|above| zones.closest(above))
+        .filter(|(_, entry)| delegates(entry))
+        .or_else(|| zones.closest(name))
 }
 
 /// The longest response that the transport carries (RFC 1035 section 4.2, RFC 6891 section 6.2.5).
@@ -404,3 +424,6 @@ fn response_limit(snapshot: &Snapshot, request: &Request<'_>, edns: Option<Edns<
         }
     }
 }
+
+const MAILB: RecordType = RecordType(253);
+const MAILA: RecordType = RecordType(254);

@@ -65,6 +65,19 @@ pub struct Answering {
     pub report_channel: Option<Name>,
     /// How long a TCP connection may be idle, in units of 100 ms (RFC 7828 section 3.1).
     pub keepalive: u16,
+    /// What ANY gets.
+    pub any: AnyAnswer,
+    /// Whether addresses of hosts that an answer names are left out, but for name servers.
+    pub minimal_responses: bool,
+}
+
+/// What a query for ANY gets (RFC 8482 section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnyAnswer {
+    /// One synthesized HINFO record.
+    Hinfo,
+    /// The smallest set of the name, or its pool's addresses.
+    Subset,
 }
 
 /// Whose EDNS Client Subnet is honoured.

@@ -88,6 +88,8 @@ pub(super) const SERVER: KeyTable = KeyTable {
         key("control", Default::Other, r#""/run/meridian/control.sock""#),
         key("udp_payload", Default::Example, "1232"),
         key("ecs", Default::Example, "true"),
+        key("any", Default::Example, r#""hinfo""#),
+        key("minimal_responses", Default::Example, "true"),
         key("startup_wait", Default::Example, r#""3s""#),
         key("identity", Default::Other, r#""ns1.example.net""#),
         key(

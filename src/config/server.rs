@@ -23,7 +23,7 @@ use super::reader::{Faults, Placed, Table, Value, report_duplicates};
 use super::settings::{LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
 use super::shared::{Scope, Shared};
 use super::{Code, DatabaseFile, Environment};
-use crate::answer::{ChaosName, EcsTrust, RateLimit};
+use crate::answer::{AnyAnswer, ChaosName, EcsTrust, RateLimit};
 use crate::diag::Diagnostic;
 use crate::geo::{Country, Point};
 use crate::route::Az;
@@ -143,6 +143,9 @@ impl Reader<'_> {
         let watch = server.get("watch", self.faults).and_then(|value| value.boolean(self.faults));
         let cookies = server.get("cookies", self.faults);
         let cookies = cookies.and_then(|value| value.boolean(self.faults));
+        let any = server.get("any", self.faults).and_then(|v| v.choice(&ANY_ANSWERS, self.faults));
+        let minimal = server.get("minimal_responses", self.faults);
+        let minimal = minimal.and_then(|value| value.boolean(self.faults));
         Settings {
             listen: self.listen(server),
             zones: self.path(server, "zones").unwrap_or_else(|| self.directory.join("zones")),
@@ -159,6 +162,8 @@ impl Reader<'_> {
             identity: self.identity(server, environment),
             chaos: self.chaos(server),
             report_channel: self.report_channel(server),
+            any: any.unwrap_or(AnyAnswer::Hinfo),
+            minimal_responses: minimal.unwrap_or(true),
             startup_wait: self
                 .duration(server, "startup_wait", Duration::ZERO, MAX_STARTUP_WAIT)
                 .unwrap_or(Duration::from_secs(3)),
@@ -483,6 +488,9 @@ const LEVELS: [(&str, LogLevel); 5] = [
     ("debug", LogLevel::Debug),
     ("trace", LogLevel::Trace),
 ];
+
+const ANY_ANSWERS: [(&str, AnyAnswer); 2] =
+    [("hinfo", AnyAnswer::Hinfo), ("subset", AnyAnswer::Subset)];
 
 const FORMATS: [(&str, LogFormat); 3] =
     [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::DatabaseFile;
-use crate::answer::{Answering, Chaos, ChaosName, EcsTrust, RateLimit};
+use crate::answer::{Answering, AnyAnswer, Chaos, ChaosName, EcsTrust, RateLimit};
 use crate::wire::Name;
 
 /// How this server runs; docs/configuration.md tells what each key means.
@@ -34,6 +34,10 @@ pub struct Settings {
     pub chaos: Vec<ChaosName>,
     /// The domain, not the root, that resolvers may report failures to.
     pub report_channel: Option<Name>,
+    /// What a query for ANY gets.
+    pub any: AnyAnswer,
+    /// Whether addresses of hosts that an answer names are left out, but for name servers.
+    pub minimal_responses: bool,
     /// How long sockets stay closed at most for monitors to become up or down.
     pub startup_wait: Duration,
     /// Whether DNS cookies are answered.
@@ -61,6 +65,8 @@ impl Settings {
         Answering {
             udp_payload: self.udp_payload,
             ecs: self.ecs.clone(),
+            any: self.any,
+            minimal_responses: self.minimal_responses,
             identity: identity.map(Into::into),
             chaos: Chaos::new(&self.chaos, identity),
             report_channel: self.report_channel.as_ref().map(Name::to_lowercase),

@@ -171,6 +171,9 @@ impl List {
             let of_type = self.data(&source, qtype);
             for data in &of_type {
                 records.insert(format!("an {} {TTL} {qtype} {data}", text(&qname)));
+                if qtype == "NS" {
+                    self.add_addresses(data, &mut records);
+                }
             }
             let Some(alias) = self.data(&source, "CNAME").pop().filter(|_| of_type.is_empty())
             else {
@@ -191,10 +194,17 @@ impl List {
     fn refer(&self, cut: &Labels, records: &mut BTreeSet<String>) {
         for server in self.data(cut, "NS") {
             records.insert(format!("ns {} {TTL} NS {server}", text(cut)));
-            for rtype in ["A", "AAAA"] {
-                for address in self.data(&labels_of(&server), rtype) {
-                    records.insert(format!("ar {server} {TTL} {rtype} {address}"));
-                }
+            self.add_addresses(&server, records);
+        }
+    }
+
+    fn add_addresses(&self, server: &str, records: &mut BTreeSet<String>) {
+        if !server.ends_with("example.") {
+            return;
+        }
+        for rtype in ["A", "AAAA"] {
+            for address in self.data(&labels_of(server), rtype) {
+                records.insert(format!("ar {server} {TTL} {rtype} {address}"));
             }
         }
     }

@@ -17,7 +17,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptes
 use proptest::sample::{Index, select};
 use proptest::{prop_assert, prop_assert_eq};
 
-use super::slots::world;
+use super::slots::world_with;
 use super::{Ask, show};
 
 proptest! {
@@ -28,7 +28,7 @@ proptest! {
         message in prop_oneof![vec(any::<u8>(), 0..64), damaged()],
         peer in client(),
         transport in select(vec![Transport::Udp, Transport::Tcp]),
-        snapshot in snapshot(),
+        snapshot in any_snapshot(),
         room in prop_oneof![Just(4096_usize), 0..600_usize],
     ) {
         let mut out = vec![0xa5; room];
@@ -135,7 +135,7 @@ proptest! {
         client in client(),
         source in prop_oneof![Just(24_u8), Just(32_u8), 1..=32_u8],
         others in vec(any::<u128>(), 8),
-        snapshot in snapshot(),
+        snapshot in any_snapshot(),
     ) {
         let source = if client.is_ipv4() { source } else { source * 4 };
         let subnet = IpNet::new(client, source).unwrap().trunc();
@@ -226,8 +226,14 @@ fn scope(response: &[u8]) -> Option<u8> {
 }
 
 /// The pools of [`super::steered`], each az eligible, down or held.
-static SNAPSHOTS: LazyLock<Vec<Snapshot>> = LazyLock::new(|| {
-    let mut world = world(MORE);
+static SNAPSHOTS: LazyLock<Vec<Snapshot>> = LazyLock::new(|| every_health(""));
+
+/// As [`SNAPSHOTS`], on a server that leaves nothing out.
+static FULL: LazyLock<Vec<Snapshot>> =
+    LazyLock::new(|| every_health("minimal_responses = false\nany = \"subset\""));
+
+fn every_health(server: &str) -> Vec<Snapshot> {
+    let mut world = world_with(server, MORE);
     let snapshots = (0..81_u32).map(|states| {
         world.settle();
         let azs = ["frankfurt", "saopaulo", "sydney", "tokyo"];
@@ -242,16 +248,24 @@ static SNAPSHOTS: LazyLock<Vec<Snapshot>> = LazyLock::new(|| {
         world.snapshot()
     });
     snapshots.collect()
-});
+}
 
 const MORE: &str = "
 big TXT \"0123456789012345678901234567890123456789012345678901234567890123456789\"
 to.sub CNAME x.sub
 moved DNAME shop
+mx MX 1 www
+mx MX 2 even
+mx MX 3 many
+service HTTPS 0 four
 ";
 
 fn snapshot() -> impl Strategy<Value = &'static Snapshot> {
     any::<Index>().prop_map(|index| index.get(&SNAPSHOTS))
+}
+
+fn any_snapshot() -> impl Strategy<Value = &'static Snapshot> {
+    prop_oneof![snapshot(), any::<Index>().prop_map(|index| index.get(&FULL))]
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -275,6 +289,8 @@ fn name() -> impl Strategy<Value = String> {
         "inner.example.",
         "fallen.example.",
         "alias.example.",
+        "mx.example.",
+        "service.example.",
         "a.moved.example.",
         "ns.example.",
         "sub.example.",

@@ -237,3 +237,92 @@ fn the_closest_zone_answers() {
     let answer = "NOERROR aa\nan www.sub.example. 3600 A 192.0.2.2";
     check(&worlds.snapshot(), "www.sub.example. A", answer);
 }
+
+#[test]
+fn the_root_can_be_served() {
+    let root = World::new(&format!(
+        "=== zones/@.zone\n{}com NS ns.com\nns.com A 192.0.2.1\n",
+        super::world::HEAD
+    ));
+    let root = root.snapshot();
+    check(&root, ". NS", "NOERROR aa\nan . 3600 NS ns.test.");
+    check(
+        &root,
+        "www.example.com. A",
+        "NOERROR\nns com. 3600 NS ns.com.\nar ns.com. 3600 A 192.0.2.1",
+    );
+    check(&root, "gone. A", "NXDOMAIN aa\nns . 30 SOA ns.test. host.test. 1 7200 3600 1209600 30");
+}
+
+#[test]
+fn a_zone_of_one_label_is_served() {
+    let zone = World::of_zone("test", "www A 192.0.2.1\nsub NS ns.sub\nns.sub A 192.0.2.2\n");
+    check(&zone.snapshot(), "www.test. A", "NOERROR aa\nan www.test. 3600 A 192.0.2.1");
+    check(&zone.snapshot(), "test. NS", "NOERROR aa\nan test. 3600 NS ns.test.");
+    check(
+        &zone.snapshot(),
+        "x.sub.test. A",
+        "NOERROR\nns sub.test. 3600 NS ns.sub.test.\nar ns.sub.test. 3600 A 192.0.2.2",
+    );
+}
+
+#[test]
+fn section_3_1_names_of_255_octets_and_labels_of_63_are_found() {
+    let label = "x".repeat(63);
+    // Four labels of 64, 64, 64 and 54 octets, and the 9 of `example.`
+    let name = format!("{label}.{label}.{label}.{}", "y".repeat(53));
+    let records = format!("{name} A 192.0.2.1\n*.{} TXT x\n", &name[64..]);
+    let zone = World::of_zone("example", &records).snapshot();
+    check(
+        &zone,
+        &format!("{name}.example. A"),
+        &format!("NOERROR aa\nan {name}.example. 3600 A 192.0.2.1"),
+    );
+    let other = format!("{}{}", "z".repeat(63), &name[63..]);
+    check(
+        &zone,
+        &format!("{other}.example. TXT"),
+        &format!("NOERROR aa\nan {other}.example. 3600 TXT x"),
+    );
+    // 127 labels of one octet.
+    let deep = "a.".repeat(123);
+    let zone = World::of_zone("example", &format!("{} A 192.0.2.1\n", &deep[..245])).snapshot();
+    let text = show(&Ask::new(&format!("{deep}example. A")).of(&zone).1);
+    assert!(text.starts_with("NOERROR aa\nan a.a."), "{text}");
+}
+
+#[test]
+fn section_3_1_every_octet_can_stand_in_a_name_and_letters_alone_have_case() {
+    let octets = |from: u8| (0..32).map(|n| format!("\\{:03}", from + n)).collect::<String>();
+    for from in (0..=224).step_by(32) {
+        let name = octets(from);
+        let zone = World::of_zone("example", &format!("{name} A 192.0.2.1\n")).snapshot();
+        let (_, response) = Ask::new(&format!("{name}.example. A")).of(&zone);
+        assert_eq!(response[7], 1, "{name}");
+        // The bit that tells `A` from `a` makes other octets others.
+        let flipped = octets(from ^ 0x20);
+        let (_, response) = Ask::new(&format!("{flipped}.example. A")).of(&zone);
+        let is_letters = (64..128).contains(&from);
+        assert_eq!(response[3] & 0x0f, 3, "{flipped}");
+        let letter = format!("\\{:03}", from + 1);
+        let zone = World::of_zone("example", &format!("{letter} A 192.0.2.1\n")).snapshot();
+        let other = format!("\\{:03}", (from + 1) ^ 0x20);
+        let (_, response) = Ask::new(&format!("{other}.example. A")).of(&zone);
+        assert_eq!(response[7] == 1, is_letters, "{letter} and {other}");
+    }
+}
+
+#[test]
+fn a_zone_within_a_zone_is_answered_from_itself_alone() {
+    let worlds = World::new(&format!(
+        "=== zones/example.zone\n{head}sub NS ns.sub\nns.sub A 192.0.2.1\nto CNAME www.sub\n\
+         === zones/sub.example.zone\n{head}www A 192.0.2.2\nback CNAME to.example.\n",
+        head = super::world::HEAD
+    ));
+    let zone = worlds.snapshot();
+    let soa = "ns sub.example. 30 SOA ns.test. host.test. 1 7200 3600 1209600 30";
+    check(&zone, "sub.example. NS", "NOERROR aa\nan sub.example. 3600 NS ns.test.");
+    check(&zone, "ns.sub.example. A", &format!("NXDOMAIN aa\n{soa}"));
+    check(&zone, "to.example. A", "NOERROR aa\nan to.example. 3600 CNAME www.sub.example.");
+    check(&zone, "back.sub.example. A", "NOERROR aa\nan back.sub.example. 3600 CNAME to.example.");
+}

@@ -1,7 +1,8 @@
-//! RFC 9460: HTTPS and SVCB records at a pool's name, whose hints go by the client.
+//! RFC 9460: HTTPS and SVCB records at a pool's name, whose hints go by the client, and the addresses
+//! of targets.
 
 use super::check;
-use super::slots::world;
+use super::slots::{world, world_with};
 
 /// Records for [`super::slots`]: `www` has both families, `first` IPv4 alone.
 pub(crate) const SERVICES: &str = r#"
@@ -116,5 +117,80 @@ fn a_pool_without_client_subnet_gives_hints_by_the_peer() {
         "blind.example. HTTPS +from=1.0.0.1 +subnet=7.0.0.0/24",
         "NOERROR aa edns=1232 subnet=7.0.0.0/24/0
         an blind.example. 30 HTTPS 1 . ipv4hint=203.0.113.50,",
+    );
+}
+
+/// Services of [`world_with`].
+const TARGETS: &str = "\
+moved HTTPS 0 static
+static HTTPS 1 . alpn=h3
+static A 192.0.2.1
+both HTTPS 1 static alpn=h2
+both HTTPS 2 . alpn=h2
+both A 192.0.2.2
+nowhere HTTPS 0 .
+pool HTTPS 0 www
+outside HTTPS 1 cdn.other.test.
+";
+
+#[test]
+fn section_4_1_an_alias_comes_with_addresses_and_services_of_its_target() {
+    let zone = world_with("minimal_responses = false", TARGETS).snapshot();
+    check(
+        &zone,
+        "moved.example. HTTPS",
+        "NOERROR aa
+        an moved.example. 3600 HTTPS 0 static.example.
+        ar static.example. 3600 A 192.0.2.1
+        ar static.example. 3600 HTTPS 1 . alpn=h3,",
+    );
+    check(&zone, "nowhere.example. HTTPS", "NOERROR aa\nan nowhere.example. 3600 HTTPS 0 .");
+    check(
+        &zone,
+        "outside.example. HTTPS",
+        "NOERROR aa\nan outside.example. 3600 HTTPS 1 cdn.other.test.",
+    );
+}
+
+#[test]
+fn section_4_1_a_service_comes_with_addresses_of_its_target_and_of_itself() {
+    check(
+        &world_with("minimal_responses = false", TARGETS).snapshot(),
+        "both.example. HTTPS",
+        "NOERROR aa
+        an both.example. 3600 HTTPS 1 static.example. alpn=h2,
+        an both.example. 3600 HTTPS 2 . alpn=h2,
+        ar static.example. 3600 A 192.0.2.1
+        ar both.example. 3600 A 192.0.2.2",
+    );
+}
+
+#[test]
+fn section_4_1_a_steered_target_has_this_clients_addresses() {
+    let zone = world_with("minimal_responses = false", TARGETS).snapshot();
+    check(
+        &zone,
+        "pool.example. HTTPS +subnet=2.0.5.0/24",
+        "NOERROR aa edns=1232 subnet=2.0.5.0/24/16
+        an pool.example. 3600 HTTPS 0 www.example.
+        ar www.example. 30 A 203.0.113.30
+        ar www.example. 30 AAAA 2001:db8::30",
+    );
+    check(
+        &zone,
+        "www.example. HTTPS +subnet=1.0.0.0/24",
+        "NOERROR aa edns=1232 subnet=1.0.0.0/24/24
+        an www.example. 30 HTTPS 1 . alpn=h2, ipv4hint=203.0.113.50,
+        an www.example. 30 HTTPS 2 other.test. ipv4hint=192.0.2.9,
+        ar www.example. 30 A 203.0.113.50",
+    );
+    // At a wildcard the name is the one that was asked for.
+    check(
+        &zone,
+        "a.shop.example. HTTPS +from=7.0.0.1",
+        "NOERROR aa
+        an a.shop.example. 30 HTTPS 1 . ipv4hint=203.0.113.40,
+        ar a.shop.example. 30 A 203.0.113.40
+        ar a.shop.example. 30 AAAA 2001:db8::40",
     );
 }

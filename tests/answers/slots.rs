@@ -64,9 +64,14 @@ endpoints.sydney = [
 
 /// The world of [`super::steered`] and more: all that pools can do.
 pub(crate) fn world(zone: &str) -> World {
+    world_with("", zone)
+}
+
+/// As [`world`], on a server with these settings.
+pub(crate) fn world_with(server: &str, zone: &str) -> World {
     let policy = POOL.replacen("[names]\n", &format!("[names]\n{NAMES}"), 1);
     let mut world = World::new(&format!(
-        "=== meridian.toml\n{AZS}=== zones/example.zone\n{ZONE}{SERVICES}{zone}\
+        "=== meridian.toml\n[server]\n{server}\n{AZS}=== zones/example.zone\n{ZONE}{SERVICES}{zone}\
          === zones/example.toml\n{policy}{POOLS}{CNAMES}"
     ));
     world.settle();

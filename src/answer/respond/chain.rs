@@ -31,7 +31,7 @@ impl<'s> Response<'s, '_> {
         let (mut earlier, mut again) = (None::<Qname>, 1_u32);
         for link in 1_u32.. {
             let step = self.step(&mut renamings, observer)?;
-            if step == Step::Done || !self.is_in_zone() {
+            if step == Step::Done || !self.is_in_zone(self.name) {
                 return Ok(Step::Done);
             }
             if earlier.as_ref().is_some_and(|name| name.as_wire() == self.name.as_wire()) {
@@ -52,9 +52,9 @@ impl<'s> Response<'s, '_> {
         Some(())
     }
 
-    /// Whether the name at hand is one of this zone's, not of one within or beside it.
-    fn is_in_zone(&self) -> bool {
-        match self.snapshot.zones.set.closest(self.name.as_wire()) {
+    /// Whether `name` is one of this zone's, not of one within or beside it.
+    pub(super) fn is_in_zone(&self, name: &Qname) -> bool {
+        match self.snapshot.zones.set.closest(name.as_wire()) {
             Some((index, Entry::Serving(_))) => index == self.zone_index,
             _ => false,
         }

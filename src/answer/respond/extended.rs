@@ -19,6 +19,9 @@ pub(super) const ZONE_TRANSFER: ExtendedError = not_supported("zone transfer");
 /// A class without data, or a name without any in class CH.
 pub(super) const CLASS: ExtendedError = not_supported("class");
 
+/// A QTYPE that asks for records of several types.
+pub(super) const TYPE: ExtendedError = not_supported("type");
+
 /// An OPCODE other than QUERY.
 pub(super) const OPCODE: ExtendedError = not_supported("opcode");
 

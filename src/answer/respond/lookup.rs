@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::chain::Renamings;
 use super::{Kind, Observer};
-use crate::answer::snapshot::Snapshot;
+use crate::answer::snapshot::{AnyAnswer, Snapshot};
 use crate::route::{AzId, PoolId};
 use crate::wire::name::MAX_NAME;
 use crate::wire::{
@@ -61,27 +61,43 @@ impl<'s> Response<'s, '_> {
     /// The name exists: its pool, its records, its CNAME, or nothing of the type.
     fn at_node(&mut self, node: Node<'s>, observer: &mut impl Observer<'s>) -> Result<Step, Full> {
         self.writer.set_authoritative();
-        if let Some(pool) =
-            node.binding().and_then(|binding| self.snapshot.zones.pool(self.zone_index, binding))
+        if let Some(pool) = self.pool_of(node)
             && let Some(step) = self.at_pool(pool, node, observer)?
         {
             return Ok(step);
         }
         if let Some(set) = node.set(self.qtype) {
-            self.put(Section::Answer, self.name_at, set)?;
+            let first = self.put(Section::Answer, self.name_at, set)?;
+            self.put_additional(set, first);
             return Ok(Step::Done);
         }
         let Some(set) = node.set(RecordType::CNAME) else {
-            if self.qtype == RecordType::ANY && !is_empty_non_terminal(node) {
-                self.writer.put_record(Section::Answer, self.name_at, HINFO, ANY_TTL, ANY_HINFO)?;
-            } else {
-                self.negative(Kind::NoData, None)?;
+            return match self.qtype {
+                RecordType::ANY if !is_empty_non_terminal(node) => self.put_any(node),
+                _ => self.negative(Kind::NoData, None),
             }
-            return Ok(Step::Done);
+            .map(|()| Step::Done);
         };
         self.put(Section::Answer, self.name_at, set)?;
         let target = set.rdatas().next().unwrap_or(&[0]);
         self.alias(self.writer.len() - target.len(), target)
+    }
+
+    /// What stands for all records of a name (RFC 8482 section 4).
+    fn put_any(&mut self, node: Node<'s>) -> Result<(), Full> {
+        let smallest = node.sets().min_by_key(|set| set.wire().len());
+        match (self.snapshot.answering.any, smallest) {
+            (AnyAnswer::Subset, Some(set)) => self.put(Section::Answer, self.name_at, set),
+            (AnyAnswer::Subset, None) | (AnyAnswer::Hinfo, _) => {
+                self.writer.put_record(Section::Answer, self.name_at, HINFO, ANY_TTL, ANY_HINFO)
+            }
+        }
+        .map(|_| ())
+    }
+
+    /// The pool that steers the name.
+    pub(super) fn pool_of(&self, node: Node<'s>) -> Option<PoolId> {
+        self.snapshot.zones.pool(self.zone_index, node.binding()?)
     }
 
     /// The name is below a DNAME (RFC 6672 section 3.2).

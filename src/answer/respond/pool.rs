@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::lookup::{Response, Step};
 use super::{Kind, Observer, extended};
 use crate::answer::hints::{Families, Hinted, IPV4HINT, IPV6HINT, MANDATORY, Parameter, mandatory};
+use crate::answer::snapshot::AnyAnswer;
 use crate::answer::steer::Steered;
 use crate::route::{Family, PoolId};
 use crate::wire::{Full, Rcode, RecordType, Section};
@@ -26,6 +27,9 @@ impl<'s> Response<'s, '_> {
             }
             RecordType::A => self.put_family(pool_id, Family::V4, observer).map(Some),
             RecordType::AAAA => self.put_family(pool_id, Family::V6, observer).map(Some),
+            RecordType::ANY if self.snapshot.answering.any == AnyAnswer::Subset => {
+                self.put_either(pool_id, node, observer)
+            }
             RecordType::HTTPS | RecordType::SVCB => {
                 let hints = node.set(self.qtype).map(|set| (set, self.hints(set)));
                 match hints.filter(|(_, hints)| hints.v4 || hints.v6) {
@@ -56,6 +60,26 @@ impl<'s> Response<'s, '_> {
         self.alias(at, wire)
     }
 
+    /// The az's addresses of the pool's first family, for ANY; `None` where there are none but other
+    /// records.
+    fn put_either(
+        &mut self,
+        pool_id: PoolId,
+        node: Node<'s>,
+        observer: &mut impl Observer<'s>,
+    ) -> Result<Option<Step>, Full> {
+        let has_v4 = self.snapshot.routing.topology.has_family(pool_id, Family::V4);
+        let mark = self.writer.mark();
+        let family = if has_v4 { Family::V4 } else { Family::V6 };
+        let step = self.put_family(pool_id, family, observer)?;
+        if self.kind == Kind::NoData && node.sets().len() > 0 {
+            self.writer.rewind(mark);
+            self.kind = Kind::Static;
+            return Ok(None);
+        }
+        Ok(Some(step))
+    }
+
     /// The az's addresses of one family.
     fn put_family(
         &mut self,
@@ -71,25 +95,40 @@ impl<'s> Response<'s, '_> {
             return self.negative(Kind::NoData, Some(steered.ttl)).map(|()| Step::Done);
         }
         observer.steered(&steered);
-        let window = steered.window(family);
-        self.scope = self.scope.max(steered.scope(window.slot));
+        self.scope = self.scope.max(steered.scope(steered.window(family).slot));
         let ttl = steered.ttl;
-        let given = match (family, steered.az) {
-            (Family::V4, Some(az)) => {
-                let addresses = window.cut(&az.addresses_v4);
-                self.put_rotated(RecordType::A, ttl, addresses, Ipv4Addr::octets)?
-            }
-            (Family::V6, Some(az)) => {
-                let addresses = window.cut(&az.addresses_v6);
-                self.put_rotated(RecordType::AAAA, ttl, addresses, Ipv6Addr::octets)?
-            }
-            (_, None) => 0,
-        };
-        if given == 0 {
+        if self.put_addresses(Section::Answer, self.name_at, &steered, family)? == 0 {
             return self.negative(Kind::NoData, Some(ttl)).map(|()| Step::Done);
         }
         (self.kind, self.az) = (Kind::Steered, steered.az_id);
         Ok(Step::Done)
+    }
+
+    /// The chosen az's addresses of one family, as records of the name at `owner`. Returns how many.
+    pub(super) fn put_addresses(
+        &mut self,
+        section: Section,
+        owner: usize,
+        steered: &Steered<'s>,
+        family: Family,
+    ) -> Result<usize, Full> {
+        let Some(az) = steered.az else { return Ok(0) };
+        let (window, ttl, id) = (steered.window(family), steered.ttl, self.id);
+        let mut put = |rtype, rdata: &[u8]| {
+            self.writer.put_record(section, owner, rtype, ttl, rdata).map(|_| ())
+        };
+        match family {
+            Family::V4 => {
+                let addresses = window.cut(&az.addresses_v4);
+                rotated(id, addresses).try_for_each(|it| put(RecordType::A, &it.octets()))?;
+                Ok(addresses.len())
+            }
+            Family::V6 => {
+                let addresses = window.cut(&az.addresses_v6);
+                rotated(id, addresses).try_for_each(|it| put(RecordType::AAAA, &it.octets()))?;
+                Ok(addresses.len())
+            }
+        }
     }
 
     /// HTTPS or SVCB records, some of which give `hints`: these become the addresses that A and
@@ -115,7 +154,7 @@ impl<'s> Response<'s, '_> {
         }
         observer.steered(&steered);
         let ttl = set.ttl().min(steered.ttl);
-        let owner = self.name_at;
+        let (owner, first) = (self.name_at, self.writer.len());
         for rdata in set.rdatas() {
             match Hinted::read(rdata, self.name.as_wire()) {
                 Some(service) => self.put_service(service, &steered, ttl)?,
@@ -124,6 +163,7 @@ impl<'s> Response<'s, '_> {
                 }
             }
         }
+        self.put_additional(set, first);
         Ok(Step::Done)
     }
 
@@ -204,21 +244,6 @@ impl<'s> Response<'s, '_> {
             (self.rcode, self.kind) = (Rcode::ServFail, Kind::Error);
         }
         steered
-    }
-
-    /// Address records. Returns how many.
-    fn put_rotated<T, const N: usize>(
-        &mut self,
-        rtype: RecordType,
-        ttl: u32,
-        addresses: &[T],
-        octets: fn(&T) -> [u8; N],
-    ) -> Result<usize, Full> {
-        for address in rotated(self.id, addresses) {
-            let rdata = octets(address);
-            self.writer.put_record(Section::Answer, self.name_at, rtype, ttl, &rdata)?;
-        }
-        Ok(addresses.len())
     }
 }
 
