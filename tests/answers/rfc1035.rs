@@ -158,8 +158,36 @@ fn other_classes_and_transfers_are_refused() {
         let ask = Ask { class, ..Ask::new("www.example. A") };
         assert_eq!(show(&ask.of(&snapshot).1), "REFUSED", "class {class}");
     }
-    check(&snapshot, "example. AXFR +tcp", "REFUSED");
-    check(&snapshot, "example. IXFR", "REFUSED");
+    for transport in ["", " +tcp"] {
+        check(&snapshot, &format!("example. AXFR{transport}"), "REFUSED");
+        check(&snapshot, &format!("example. IXFR{transport}"), "REFUSED");
+    }
+}
+
+#[test]
+fn section_3_2_3_mailboxes_are_not_looked_up_by_kind() {
+    let snapshot = World::of_zone("example", ZONE).snapshot();
+    for rtype in [253, 254] {
+        check(&snapshot, &format!("www.example. TYPE{rtype} +edns"), "NOTIMP edns=1232");
+    }
+}
+
+#[test]
+fn types_that_no_record_can_have_are_a_format_error() {
+    // 0, OPT, NXNAME (RFC 9824 section 3.5), TKEY, TSIG, and some that nobody has defined.
+    let snapshot = World::of_zone("example", ZONE).snapshot();
+    for rtype in [0, 41, 128, 200, 248, 249, 250] {
+        for name in ["www", "gone"] {
+            let question = format!("{name}.example. TYPE{rtype} +edns");
+            check(&snapshot, &question, "FORMERR edns=1232");
+        }
+    }
+    // Those on either side are types as any other.
+    let soa = "ns example. 30 SOA ns.test. host.test. 1 7200 3600 1209600 30";
+    for rtype in [40, 42, 127, 256, 65_535] {
+        let question = format!("www.example. TYPE{rtype}");
+        check(&snapshot, &question, &format!("NOERROR aa\n{soa}"));
+    }
 }
 
 #[test]

@@ -67,3 +67,32 @@ fn the_soa_of_a_negative_answer_is_owned_by_the_apex_however_deep_the_name() {
         "NXDOMAIN aa\nns example. 30 SOA ns.test. host.test. 1 7200 3600 1209600 30",
     );
 }
+
+#[test]
+fn section_2_1_the_soa_is_that_of_the_zone_that_was_asked_however_the_chain_ends() {
+    let world = zone(3600, 30);
+    let soa = "ns example. 30 SOA ns.test. host.test. 1 7200 3600 1209600 30";
+    for (question, rcode) in [
+        ("gone.example. CNAME", "NXDOMAIN"),
+        ("www.example. CNAME", "NOERROR"),
+        ("www.example. SOA", "NOERROR"),
+        ("www.example. NS", "NOERROR"),
+        ("example. A", "NOERROR"),
+        ("EXAMPLE. aaaa", "NOERROR"),
+    ] {
+        let soa = match question.split_once(' ') {
+            Some(("EXAMPLE.", _)) => soa.replace("example.", "EXAMPLE."),
+            _ => soa.to_owned(),
+        };
+        check(&world.snapshot(), question, &format!("{rcode} aa\n{soa}"));
+    }
+}
+
+#[test]
+fn a_positive_answer_has_no_soa() {
+    check(
+        &zone(3600, 30).snapshot(),
+        "www.example. A",
+        "NOERROR aa\nan www.example. 3600 A 192.0.2.1",
+    );
+}
