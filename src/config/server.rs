@@ -589,6 +589,15 @@ mod tests {
     }
 
     #[test]
+    fn any_gets_a_hinfo_or_a_subset() {
+        let any = |value: &str| {
+            settings(&format!("[server]\nany = {value}\n"), &Environment::default()).any
+        };
+        assert_eq!(any("\"hinfo\""), AnyAnswer::Hinfo);
+        assert_eq!(any("\"subset\""), AnyAnswer::Subset);
+    }
+
+    #[test]
     fn new_ports_may_be_asked_for_more_than_once() {
         let text = "[server]\nlisten = [\"127.0.0.1:0\", \"127.0.0.1:0\"]\n";
         assert_eq!(settings(text, &Environment::default()).listen.len(), 2);

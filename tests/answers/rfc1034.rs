@@ -1,5 +1,9 @@
 //! RFC 1034: the algorithm of section 4.3.2, and the example of section 6.
 
+use proptest::collection::vec;
+use proptest::prelude::{ProptestConfig, proptest};
+use proptest::prop_assert_eq;
+
 use super::{Ask, World, check, show};
 
 /// The root zone of section 6.1, without the types that are not served by name.
@@ -216,6 +220,40 @@ fn a_circle_is_whole_wherever_it_closes_and_only_then_fits() {
     // 31 octets and 18 links of 27 are 517.
     let (_, response) = Ask::new("c0001.example. A").of(&chain(18, "c0001").snapshot());
     assert_eq!(show(&response), "NOERROR aa tc");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Each of some aliases leads to one of them, or to a host.
+    #[test]
+    fn the_links_of_a_chain_stand_in_order_and_once(
+        targets in vec(0..20_usize, 1..19),
+        first in 0..19_usize,
+    ) {
+        let name = |n: usize| match n < targets.len() {
+            true => format!("a{n}"),
+            false => "host".to_owned(),
+        };
+        let aliases = targets.iter().enumerate();
+        let aliases: String =
+            aliases.map(|(n, &to)| format!("a{n} CNAME {}\n", name(to))).collect();
+        let zone = World::of_zone("example", &format!("{aliases}host A 192.0.2.1\n")).snapshot();
+        let (mut at, mut seen) = (first, vec![]);
+        let mut expected = "NOERROR aa".to_owned();
+        while at < targets.len() && !seen.contains(&at) {
+            seen.push(at);
+            expected += &format!("\nan {}.example. 3600 CNAME {}.example.", name(at), name(targets[at]));
+            at = targets[at];
+        }
+        if at >= targets.len() {
+            expected += "\nan host.example. 3600 A 192.0.2.1";
+        }
+        let question = format!("{}.example. A", name(first));
+        prop_assert_eq!(&show(&Ask::new(&format!("{question} +tcp")).of(&zone).1), &expected);
+        // Where it fits, it fits: whether or not it goes round.
+        prop_assert_eq!(&show(&Ask::new(&question).of(&zone).1), &expected);
+    }
 }
 
 #[test]

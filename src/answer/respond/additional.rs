@@ -20,7 +20,12 @@ impl<'s> Response<'s, '_> {
                     self.add_addresses(owner, host);
                 }
             }
-            rtype if !self.snapshot.answering.minimal_responses => self.put_targets(rtype, first),
+            _ if self.snapshot.answering.minimal_responses => {}
+            rtype @ (RecordType::MX
+            | RecordType::SRV
+            | RecordType::NAPTR
+            | RecordType::SVCB
+            | RecordType::HTTPS) => self.put_targets(rtype, first),
             _ => {}
         }
     }
