@@ -22,6 +22,26 @@ fn no_master_file_breaks_a_promise() {
     replay("zone", fuzz::zone::check);
 }
 
+#[test]
+fn no_policy_breaks_a_promise() {
+    replay("policy", fuzz::policy::check);
+}
+
+#[test]
+fn no_configuration_breaks_a_promise() {
+    replay("config", fuzz::config::check);
+}
+
+#[test]
+fn no_database_breaks_a_promise() {
+    replay("mmdb", fuzz::mmdb::check);
+}
+
+#[test]
+fn no_request_to_the_control_api_breaks_a_promise() {
+    replay("api", fuzz::api::check);
+}
+
 /// Has `check` look at every input in the corpus of `target`.
 fn replay(target: &str, check: fn(&[u8])) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fuzz");

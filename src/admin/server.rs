@@ -40,9 +40,10 @@ pub enum Door {
     Elsewhere,
 }
 
-/// Who is at the other end of a connection: the user whom the kernel names, where it names one.
+/// Who is at the other end of a connection: the id of the user whom the kernel names, where it names
+/// one. The routes need it as an [`Extension`] of each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Peer(pub(super) Option<u32>);
+pub struct Peer(pub Option<u32>);
 
 /// A connection whose other end may be known.
 pub trait Connection: AsyncRead + AsyncWrite + Unpin + Send + 'static {

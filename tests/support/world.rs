@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use meridian::answer::{Generation, Snapshot};
 use meridian::config::Environment;
-use meridian::control::load::{Loaded, Occasion, load};
+use meridian::control::load::{Loaded, Occasion, Report, load};
 use meridian::diag::Style;
 use meridian::health::{Cause, MonitorId, Outcome, Verdict};
 use meridian::route::{Director, Effects, Event, Override, Overrides, PoolId, Saved, Status};
@@ -21,7 +21,7 @@ pub struct World {
     pub director: Director,
     epoch: u64,
     now: Now,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl World {
@@ -49,8 +49,13 @@ impl World {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text.replace("FIXTURES", FIXTURES)).unwrap();
         }
-        let loaded = load(&config, &Environment::default(), None, Occasion::Asked);
-        let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.render(Style::Plain)));
+        Self::load(directory).unwrap_or_else(|report| panic!("{}", report.render(Style::Plain)))
+    }
+
+    /// Loads what is in `directory`; an error where nothing of it can be used.
+    pub fn load(directory: TempDir) -> Result<Self, Report> {
+        let config = directory.path().join("meridian.toml");
+        let loaded = load(&config, &Environment::default(), None, Occasion::Asked)?;
         let now = Now::default();
         let (director, effects) = Director::start(
             loaded.routing.clone(),
@@ -60,12 +65,18 @@ impl World {
             Duration::ZERO,
             now,
         );
-        Self { loaded, director, epoch: effects.epoch, now, _directory: directory }
+        Ok(Self { loaded, director, epoch: effects.epoch, now, directory })
     }
 
     /// The zone `origin`, with a SOA and name servers before `records`, and nothing else.
     pub fn of_zone(origin: &str, records: &str) -> Self {
         Self::new(&format!("=== zones/{origin}.zone\n{HEAD}{records}"))
+    }
+
+    /// Loads the same files again, after this load of them.
+    pub fn load_again(&self) -> Result<Loaded, Report> {
+        let config = self.directory.path().join("meridian.toml");
+        load(&config, &Environment::default(), Some(&self.loaded), Occasion::Asked)
     }
 
     /// The generation that answers now.

@@ -4,10 +4,14 @@
 #![allow(dead_code, unreachable_pub, reason = "each target includes all and uses one")]
 #![allow(clippy::unwrap_used, reason = "a target fails by panicking")]
 
+pub mod api;
+pub mod config;
 pub mod memory;
 pub mod mmdb;
+pub mod policy;
 pub mod query;
 mod response;
+mod serving;
 pub mod zone;
 
 #[path = "../world.rs"]

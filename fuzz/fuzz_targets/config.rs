@@ -1,0 +1,8 @@
+//! The promises are in `tests/support/fuzz/config.rs`.
+
+#![no_main]
+
+#[path = "../../tests/support/fuzz/mod.rs"]
+mod fuzz;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::config::check(input));
