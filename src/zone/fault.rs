@@ -42,6 +42,10 @@ pub enum FaultKind {
     Include(String),
     #[error("more than {limit} files include each other")]
     DeepInclude { limit: usize },
+    #[error("files are included more than {limit} times")]
+    ManyIncludes { limit: usize },
+    #[error("the file includes itself, at once or by others")]
+    IncludeLoop,
     #[error("the first record has no owner")]
     NoOwner,
     #[error("{0}")]
@@ -147,7 +151,7 @@ impl FaultKind {
         ("Z105", "an unknown directive"),
         ("Z106", "a directive without its arguments"),
         ("Z107", "an included file can't be read"),
-        ("Z108", "files include each other too deeply"),
+        ("Z108", "files include each other without end, too deeply or too often"),
         ("Z109", "the first record has no owner"),
         ("Z110", "text that is not a domain name"),
         ("Z111", "an entry without a type"),
@@ -205,7 +209,7 @@ impl FaultKind {
             Self::UnknownDirective(_) => "Z105",
             Self::Directive { .. } => "Z106",
             Self::Include(_) => "Z107",
-            Self::DeepInclude { .. } => "Z108",
+            Self::DeepInclude { .. } | Self::ManyIncludes { .. } | Self::IncludeLoop => "Z108",
             Self::NoOwner => "Z109",
             Self::Name(_) => "Z110",
             Self::NoType => "Z111",
@@ -298,6 +302,8 @@ impl FaultKind {
             Self::Directive { .. } => "complete it; a comment begins with a semicolon",
             Self::Include(_) => "the path is relative to the file that includes",
             Self::DeepInclude { .. } => "look for a file that includes itself",
+            Self::ManyIncludes { .. } => "join some of the files",
+            Self::IncludeLoop => "remove the directive",
             Self::NoOwner => "begin the line with a name, or with @ for the origin",
             Self::Name(NameError::BadEscape) => "write \\\\ for a literal backslash",
             Self::Name(_) => "a name is labels of up to 63 octets, 255 in all, joined by dots",

@@ -54,12 +54,14 @@ pub(super) fn read(source: &Source<'_>, include: Include<'_>, faults: &mut Fault
         include,
         faults,
         octets: 0,
-        is_too_deep: false,
+        open: vec![],
+        included: 0,
+        is_endless: false,
         default_ttl: None,
         last_ttl: None,
     };
     let origin = source.origin.clone();
-    if reader.read_file(source.file, source.text, origin, 0).is_err() {
+    if reader.read_file(source.file, source.text, origin).is_err() {
         reader.faults.push(FaultKind::LargeZone, Span::new(source.file, 0, 0));
     }
     reader.draft
@@ -73,9 +75,13 @@ struct Reader<'a> {
     default_ttl: Option<u32>,
     /// The octets of all files, one that is included twice counted twice.
     octets: usize,
+    /// From the first file to the one that is being read.
+    open: Vec<FileId>,
+    /// How often a file was included.
+    included: usize,
     /// Files include each other without end, so no more are read: with two in each file, the
     /// bound on depth alone would let 2^16 through.
-    is_too_deep: bool,
+    is_endless: bool,
     /// The last that a record gave (RFC 1035 section 5.1).
     last_ttl: Option<u32>,
 }
@@ -83,7 +89,6 @@ struct Reader<'a> {
 /// Where reading stands in one file.
 struct Place<'a> {
     scanner: Scanner<'a>,
-    depth: usize,
     origin: Name,
     owner: Owner,
     /// The last owner in wire form; unless [`Owner::Known`], of no meaning.
@@ -109,19 +114,14 @@ struct Head {
 }
 
 impl Reader<'_> {
-    fn read_file(
-        &mut self,
-        file: FileId,
-        text: &[u8],
-        origin: Name,
-        depth: usize,
-    ) -> Result<(), Full> {
+    fn read_file(&mut self, file: FileId, text: &[u8], origin: Name) -> Result<(), Full> {
         self.octets = self.octets.saturating_add(text.len());
         if u32::try_from(self.octets).is_err() {
             return Err(Full);
         }
         let scanner = Scanner::new(file, text);
-        let mut place = Place { scanner, depth, origin, owner: Owner::Missing, name: vec![] };
+        let mut place = Place { scanner, origin, owner: Owner::Missing, name: vec![] };
+        self.open.push(file);
         let mut entry = Entry::default();
         while place.scanner.read(&mut entry, self.faults) {
             match entry.words.as_slice() {
@@ -133,6 +133,7 @@ impl Reader<'_> {
                 _ => self.read_record(&mut place, &entry)?,
             }
         }
+        self.open.pop();
         Ok(())
     }
 
@@ -175,25 +176,36 @@ impl Reader<'_> {
     }
 
     fn read_include(&mut self, place: &Place<'_>, path: Word, origin: Name) -> Result<(), Full> {
-        if self.is_too_deep {
+        if self.is_endless {
             return Ok(());
         }
-        if place.depth == MAX_DEPTH {
-            self.is_too_deep = true;
-            self.faults.push(FaultKind::DeepInclude { limit: MAX_DEPTH }, path.span);
-            return Ok(());
+        if self.open.len() > MAX_DEPTH {
+            return self.end_includes(FaultKind::DeepInclude { limit: MAX_DEPTH }, path);
         }
+        if self.included == MAX_INCLUDED {
+            return self.end_includes(FaultKind::ManyIncludes { limit: MAX_INCLUDED }, path);
+        }
+        self.included += 1;
         let included = match std::str::from_utf8(place.text(path)) {
             Ok(written) => (self.include)(written, path.span),
             Err(_) => Err("the path is not UTF-8".to_owned()),
         };
         match included {
-            Ok((file, text)) => self.read_file(file, &text, origin, place.depth + 1),
+            Ok((file, _)) if self.open.contains(&file) => {
+                self.end_includes(FaultKind::IncludeLoop, path)
+            }
+            Ok((file, text)) => self.read_file(file, &text, origin),
             Err(reason) => {
                 self.faults.push(FaultKind::Include(reason), path.span);
                 Ok(())
             }
         }
+    }
+
+    fn end_includes(&mut self, fault: FaultKind, path: Word) -> Result<(), Full> {
+        self.is_endless = true;
+        self.faults.push(fault, path.span);
+        Ok(())
     }
 
     fn read_record(&mut self, place: &mut Place<'_>, entry: &Entry) -> Result<(), Full> {
@@ -431,3 +443,5 @@ const SIGNED: &[RecordType] =
 const MAX_TTL: u32 = i32::MAX as u32;
 /// Files that may include each other, the first left out.
 const MAX_DEPTH: usize = 16;
+/// How often files may be included in all: with nine in each file, depth alone would allow 9^16.
+const MAX_INCLUDED: usize = 4096;

@@ -99,6 +99,30 @@ fn a_file_that_includes_itself_is_reported_once() {
 }
 
 #[test]
+fn files_that_include_each_other_end_where_their_origins_get_too_long_to_go_deep() {
+    let label = "a".repeat(60);
+    let often = |file: &str| format!("$INCLUDE {file} {label}\n").repeat(9);
+    let (_, faults) = include(&small("$INCLUDE b.zone"), &[("b.zone", &often("b.zone"))]);
+    assert_eq!(faults.iter().map(|fault| fault.kind.code()).collect::<Vec<_>>(), ["Z108"]);
+    let (_, faults) = include(
+        &small("$INCLUDE b.zone\n"),
+        &[("b.zone", &often("c.zone")), ("c.zone", &often("b.zone"))],
+    );
+    assert_eq!(faults.iter().map(|fault| fault.kind.code()).collect::<Vec<_>>(), ["Z108"]);
+}
+
+#[test]
+fn files_that_include_others_again_and_again_are_read_a_bounded_number_of_times() {
+    let often = |file: &str| format!("$INCLUDE {file}\n").repeat(9);
+    let files = ["b", "c", "d", "e", "f", "g"];
+    let texts: Vec<_> = files.iter().skip(1).map(|next| often(next)).collect();
+    let texts = texts.iter().map(String::as_str).chain(["a A 192.0.2.1"]);
+    let files: Vec<_> = files.iter().copied().zip(texts).collect();
+    let (zone, faults) = include(&small(&often("b")), &files);
+    assert!(zone.is_none() && faults.iter().any(|fault| fault.kind.code() == "Z108"));
+}
+
+#[test]
 fn service_parameters_are_sorted_and_their_escapes_decoded_twice() {
     // RFC 9460 appendix D.2, figure 9
     for written in [r#"alpn="f\\\\oo\\,bar,h2""#, r"alpn=f\\\092oo\092,bar,h2"] {
