@@ -23,10 +23,12 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> Strin
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(&diagnostic.message).id(diagnostic.code);
+    let message = visible(&diagnostic.message);
+    let title = level.primary_title(&message).id(diagnostic.code);
     let mut group = Group::with_title(title).elements(snippets(diagnostic, sources));
-    if !diagnostic.remedy.is_empty() {
-        group = group.element(Level::HELP.message(&diagnostic.remedy));
+    let remedy = visible(&diagnostic.remedy);
+    if !remedy.is_empty() {
+        group = group.element(Level::HELP.message(&remedy));
     }
     let renderer = match style {
         Style::Plain => Renderer::plain(),
@@ -251,6 +253,18 @@ mod tests {
         let fault = fault(Some(at(18, 20)));
         assert!(render(&fault, &sources, Style::Coloured).contains('\x1b'));
         assert!(!render(&fault, &sources, Style::Plain).contains('\x1b'));
+    }
+
+    #[test]
+    fn what_a_file_says_begins_no_line_of_its_own() {
+        let (sources, _) = sources();
+        let forged = "a\nerror[config/syntax]: b".to_owned();
+        let hostile = Diagnostic { message: forged.clone(), remedy: forged, ..fault(None) };
+        assert_snapshot!(render(&hostile, &sources, Style::Plain), @r"
+        error[config/wrong-type]: a\nerror[config/syntax]: b
+         |
+         = help: a\nerror[config/syntax]: b
+        ");
     }
 
     #[test]
