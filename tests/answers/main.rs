@@ -6,7 +6,6 @@
 mod ask;
 mod baker;
 mod cname;
-mod differential;
 mod fallback;
 mod laws;
 mod opt;
