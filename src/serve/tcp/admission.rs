@@ -145,3 +145,74 @@ fn cause(full: Full) -> Cause {
         Full::All => Cause::Connections,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn admission(connections: usize, per_client: usize) -> Admission {
+        let (idle, lifetime) = (Duration::from_secs(10), Duration::from_secs(3600));
+        Admission::new(Limits { idle, lifetime, connections, per_client }, Arc::default())
+    }
+
+    fn admit(admission: &Admission, addresses: &[&str]) -> Vec<(Claim, Eviction)> {
+        let admit = |address: &&str| admission.admit(address.parse().unwrap()).unwrap();
+        addresses.iter().map(admit).collect()
+    }
+
+    fn evicted(connections: &mut [(Claim, Eviction)]) -> Vec<bool> {
+        connections.iter_mut().map(|(_, eviction)| eviction.has_come()).collect()
+    }
+
+    #[test]
+    fn the_addresses_of_a_64_are_one_client() {
+        let admission = admission(100, 2);
+        let addresses = ["2001:db8::1", "2001:db8:0:1::1", "2001:db8::2", "2001:db8::3"];
+        let mut connections = admit(&admission, &addresses);
+        assert_eq!(evicted(&mut connections), [true, false, false, false]);
+    }
+
+    #[test]
+    fn a_connection_that_ends_leaves_its_place_to_another() {
+        let admission = admission(2, 2);
+        let mut connections = admit(&admission, &["192.0.2.1", "192.0.2.2"]);
+        drop(connections.pop());
+        connections.extend(admit(&admission, &["192.0.2.3"]));
+        assert_eq!(evicted(&mut connections), [false, false]);
+        drop(connections);
+        let sums = admission.counts.sums();
+        assert_eq!((sums.open, sums.accepted, sums.evicted), (0, 3, [0; 3]));
+    }
+
+    #[test]
+    fn an_evicted_connection_gives_back_what_is_another_s_by_now_but_once() {
+        let admission = admission(1, 1);
+        let first = admit(&admission, &["192.0.2.1"]);
+        let mut second = admit(&admission, &["192.0.2.1"]);
+        drop(first);
+        assert_eq!(admission.counts.sums().open, 1);
+        assert_eq!(evicted(&mut second), [false]);
+    }
+
+    #[test]
+    fn a_lower_limit_is_kept_from_the_next_newcomer_on() {
+        let admission = admission(4, 4);
+        let mut connections = admit(&admission, &["192.0.2.1"; 4]);
+        admission.limit(Limits { connections: 2, ..admission.limits() });
+        assert_eq!(evicted(&mut connections), [false; 4]);
+        connections.extend(admit(&admission, &["192.0.2.2"]));
+        assert_eq!(evicted(&mut connections), [true, true, true, false, false]);
+        assert_eq!(admission.counts.sums().evicted, [3, 0, 0]);
+    }
+
+    #[test]
+    fn room_is_made_as_for_a_client_without_connections() {
+        let admission = admission(10, 10);
+        let mut connections = admit(&admission, &["::1", "192.0.2.1", "192.0.2.1"]);
+        assert!(admission.make_room());
+        assert_eq!(evicted(&mut connections), [false, true, false]);
+        assert_eq!(admission.counts.sums().evicted, [0, 0, 1]);
+    }
+}
