@@ -105,11 +105,11 @@ impl<'a> Excerpt<'a> {
     /// A place that goes on over further lines is marked in its first alone.
     fn snippet(self, sources: &'a Sources) -> Option<Snippet<'a, Annotation<'a>>> {
         let bytes = sources.bytes(self.file)?.get(self.bytes.clone())?;
-        let text = String::from_utf8_lossy(bytes);
-        // In the text, where a byte that is not UTF-8 takes three.
+        let text = shown(bytes);
+        // In the text, where a byte that is not shown takes three.
         let offset = |at: usize| {
             let before = &bytes[..at.saturating_sub(self.bytes.start).min(bytes.len())];
-            text.floor_char_boundary(String::from_utf8_lossy(before).len())
+            text.floor_char_boundary(shown(before).len())
         };
         let annotation = |Place { span, line, label, kind }: Place<'a>| {
             let start = (span.start as usize).min(line.end);
@@ -118,13 +118,20 @@ impl<'a> Excerpt<'a> {
         };
         let annotations: Vec<_> = self.places.into_iter().map(annotation).collect();
         let (path, position) = sources.line_column(Span::new(self.file, self.bytes.start, 0))?;
-        let snippet = Snippet::source(text.into_owned()).line_start(position.line);
+        let snippet = Snippet::source(text).line_start(position.line);
         Some(snippet.path(path.display().to_string()).annotations(annotations))
     }
 }
 
 /// In bytes: places further apart are shown one by one.
 const MAX_EXCERPT: usize = 64 * 1024;
+
+/// As text. What is not UTF-8 is replaced, and so are the control characters above ASCII, which
+/// terminals obey and the renderer lets through.
+fn shown(bytes: &[u8]) -> String {
+    let is_high_control = |c: char| matches!(c, '\u{80}'..='\u{9f}');
+    String::from_utf8_lossy(bytes).replace(is_high_control, "\u{fffd}")
+}
 
 /// With control characters escaped.
 fn visible(text: &str) -> String {
@@ -253,6 +260,16 @@ mod tests {
         let fault = fault(Some(at(18, 20)));
         assert!(render(&fault, &sources, Style::Coloured).contains('\x1b'));
         assert!(!render(&fault, &sources, Style::Plain).contains('\x1b'));
+    }
+
+    #[test]
+    fn no_control_character_of_a_line_is_shown() {
+        let mut sources = Sources::new();
+        let text: String = ('\0'..='\u{a0}').filter(|c| *c != '\n').collect();
+        let file = sources.add("zones/a.toml", text.as_bytes());
+        let fault = fault(Some(Span::new(file, text.len() - 2, text.len())));
+        let shown = render(&fault, &sources, Style::Plain);
+        assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
     }
 
     #[test]
