@@ -1,12 +1,14 @@
-//! What fuzzing kept: the inputs that together reach all that it reached, and what once was a
-//! finding. `fuzz/run` makes the files; an input is as long as the two octets before it say.
+//! What fuzzing kept: the fewest inputs that together reach all the code that it reached. `fuzz/run`
+//! makes the files; an input is as long as the two octets before it say.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::panic::catch_unwind;
 use std::path::Path;
 
+use flate2::read::GzDecoder;
 use meridian::serve::tcp::take_message;
 
 #[path = "support/fuzz/mod.rs"]
@@ -45,7 +47,9 @@ fn no_request_to_the_control_api_breaks_a_promise() {
 /// Has `check` look at every input in the corpus of `target`.
 fn replay(target: &str, check: fn(&[u8])) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fuzz");
-    let corpus = fs::read(fixtures.join(target).with_extension("corpus")).unwrap();
+    let file = File::open(fixtures.join(target).with_extension("gz")).unwrap();
+    let mut corpus = vec![];
+    GzDecoder::new(file).read_to_end(&mut corpus).unwrap();
     let (mut rest, mut count) = (&corpus[..], 0);
     while let Some((input, tail)) = take_message(rest) {
         let checked = catch_unwind(|| check(input));

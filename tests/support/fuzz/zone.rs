@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::sync::{Arc, LazyLock};
 
+use hickory_proto::op::Message;
 use hickory_proto::rr::RecordType as Type;
 use meridian::answer::{Request, Snapshot, Transport, Zones};
 use meridian::id::IdVec;
@@ -14,7 +15,7 @@ use meridian::route::PoolId;
 use meridian::span::{FileId, Severity, Span};
 use meridian::time::Wall;
 use meridian::wire::{Name, RecordType};
-use meridian::zone::{self, Binding, Fault, Found, Node, Source, Zone, ZoneSet};
+use meridian::zone::{self, Binding, Fault, Found, Node, RrSet, Source, Zone, ZoneSet};
 
 use super::memory::most_held;
 use super::response::ask;
@@ -57,8 +58,7 @@ fn check_node(snapshot: &Snapshot, zone: &Zone, node: Node<'_>) {
         Found::Delegation(_) | Found::Dname(_) => false,
         Found::Wildcard { .. } | Found::NoName { .. } => panic!("{owner} is not found"),
     };
-    // The other library takes empty data for an UPDATE's (RFC 2136 section 2.4).
-    for set in node.sets().filter(|set| set.rdatas().all(|rdata| !rdata.is_empty())) {
+    for set in node.sets().filter(|set| is_readable(*set)) {
         let answered = asked(set.rtype(), Transport::Tcp);
         if is_itself && node.binding().is_none() {
             let rtype = Type::from(set.rtype().0);
@@ -76,6 +76,15 @@ fn check_node(snapshot: &Snapshot, zone: &Zone, node: Node<'_>) {
         let transport = Transport::Udp;
         ask(snapshot, &Request { message: &message, peer: PEER.into(), transport, now: NOW });
     }
+}
+
+/// Whether the other library takes the data by itself: it refuses empty data, and names of protocols
+/// that are not UTF-8.
+fn is_readable(set: RrSet<'_>) -> bool {
+    let [high, low] = (set.len() as u16).to_be_bytes();
+    let head = [0, 7, 0x80, 0, 0, 0, high, low, 0, 0, 0, 0];
+    let records: Vec<_> = set.bodies().flat_map(|body| [&[0], body].concat()).collect();
+    Message::from_vec(&[&head, &records[..]].concat()).is_ok()
 }
 
 /// A zone written without any shorthand is the same zone.
