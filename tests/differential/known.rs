@@ -145,7 +145,7 @@ pub(crate) const DIFFERENCES: [Difference; 12] = [
                 response.authority.extend(servers);
                 true
             }
-            MX | NS if !theirs.additional.is_empty() => {
+            MX | NS if response.additional != theirs.additional => {
                 response.additional = theirs.additional.clone();
                 true
             }

@@ -57,10 +57,6 @@ fn static_zones_answer_as_two_others_do() {
             };
             let ours = ask(&snapshot, &question);
             let expected = Search::new(&zones).answer(&question);
-            let is_begun = ours.answer.is_superset(&expected.response.answer);
-            if expected.is_endless && is_begun {
-                continue;
-            }
             if let Some(difference) = expected.response.difference(&ours) {
                 return Err(fail(&format!("not as RFC 1034 section 4.3.2 has it: {difference}")));
             }
@@ -147,5 +143,10 @@ fn ask(snapshot: &Snapshot, question: &Question) -> Response {
     };
     let mut out = vec![0; 65_535];
     let answered = answer(snapshot, &request, &mut out);
-    Response::new(&Message::from_vec(&out[..answered.len]).unwrap())
+    let message = Message::from_vec(&out[..answered.len]).unwrap();
+    let response = Response::new(&message);
+    // A chain may end at a DNAME that it went through.
+    let stands_twice = response.answer.len() < message.answers.len();
+    assert!(!stands_twice || question.qtype == zones::DNAME, "{question}: twice in {message}");
+    response
 }

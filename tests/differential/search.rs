@@ -17,8 +17,6 @@ pub(crate) struct Found {
     /// The zone that answers.
     pub(crate) zone: usize,
     pub(crate) steps: Vec<Step>,
-    /// A DNAME makes ever longer names: how many links are followed is a server's own affair.
-    pub(crate) is_endless: bool,
 }
 
 /// What was met at one name of a chain.
@@ -43,9 +41,6 @@ pub(crate) enum Met {
     Elsewhere,
 }
 
-/// More than there are names in a zone.
-const LINKS: usize = 32;
-
 impl<'z> Search<'z> {
     pub(crate) fn new(zones: &'z [Zone]) -> Self {
         Self { zones }
@@ -55,32 +50,31 @@ impl<'z> Search<'z> {
         let mut found = Found::default();
         let qtype = question.qtype;
         let mut name = question.name.clone();
-        // Step 2. DS is the parent's (RFC 4035 section 3.1.4.1).
+        // Step 2.
         let Some(mut at) = self.closest(&name) else {
             found.response.rcode = 5;
             return found;
         };
+        // DS is the parent's, where it delegates (RFC 4035 section 3.1.4.1).
         if qtype == DS && self.zones[at].origin == name && !name.is_empty() {
-            at = self.closest(&name[1..]).unwrap_or(at);
+            let parent = self.closest(&name[1..]);
+            at = parent.filter(|parent| self.zones[*parent].has_cut_above(&name)).unwrap_or(at);
         }
         found.zone = at;
         let zone = &self.zones[at];
-        found.is_endless = true;
-        for link in 0..LINKS {
-            let elsewhere = link > 0 && self.closest(&name) != Some(at);
+        loop {
+            let elsewhere = !found.steps.is_empty() && self.closest(&name) != Some(at);
             let (met, wildcard, next) = match elsewhere {
                 true => (Met::Elsewhere, None, None),
                 false => zone.step(&name, qtype, &mut found.response),
             };
             found.steps.push(Step { name: name.clone(), met, wildcard });
-            let next = next.filter(|next| found.steps.iter().all(|step| step.name != *next));
-            let Some(next) = next else {
-                found.is_endless = false;
-                break;
-            };
-            name = next;
+            // A chain ends where it comes back to a name.
+            match next.filter(|next| found.steps.iter().all(|step| step.name != *next)) {
+                Some(next) => name = next,
+                None => return found,
+            }
         }
-        found
     }
 
     /// The zone with the longest name that `name` ends in.
@@ -112,7 +106,8 @@ impl Zone {
             if owner != name && !is_cut && self.has(owner, DNAME) {
                 response.is_authoritative = true;
                 let (met, next) = self.redirect(name, owner, response);
-                return (met, None, next);
+                // The synthesized record is what CNAME asks for.
+                return (met, None, next.filter(|_| qtype != CNAME));
             }
         }
         response.is_authoritative = true;
@@ -136,7 +131,12 @@ impl Zone {
                 response.answer.insert(line(name, rtype, &entry.data));
             }
             match entries.first() {
-                Some(_) if rtype == qtype => return (Met::Data, wildcard, None),
+                Some(_) if rtype == qtype => {
+                    if qtype == NS {
+                        self.add_servers(&source, response);
+                    }
+                    return (Met::Data, wildcard, None);
+                }
                 Some(alias) => return (Met::Alias, wildcard, alias.target.clone()),
                 None => {}
             }
@@ -166,9 +166,13 @@ impl Zone {
 
     /// With glue for the servers in the zone (RFC 9471).
     fn refer(&self, cut: &[Vec<u8>], response: &mut Response) {
-        for server in self.at(cut, NS) {
-            response.authority.insert(line(cut, NS, &server.data));
-            let host = server.target.as_ref().unwrap();
+        response.authority.extend(self.at(cut, NS).map(|server| line(cut, NS, &server.data)));
+        self.add_servers(cut, response);
+    }
+
+    /// The addresses of the servers in the NS set of `owner`.
+    fn add_servers(&self, owner: &[Vec<u8>], response: &mut Response) {
+        for host in self.at(owner, NS).filter_map(|server| server.target.as_ref()) {
             for rtype in [A, AAAA] {
                 let addresses = self.at(host, rtype);
                 response.additional.extend(addresses.map(|entry| line(host, rtype, &entry.data)));
@@ -188,6 +192,11 @@ impl Zone {
 
     pub(crate) fn has(&self, owner: &[Vec<u8>], rtype: u16) -> bool {
         self.at(owner, rtype).next().is_some()
+    }
+
+    /// Whether there is a delegation at the name or above, below the apex.
+    fn has_cut_above(&self, name: &[Vec<u8>]) -> bool {
+        (0..name.len() - self.origin.len()).any(|skip| self.has(&name[skip..], NS))
     }
 
     /// A name exists if it or a name below it has records (RFC 4592 section 2.2.3).
