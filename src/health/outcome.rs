@@ -24,8 +24,8 @@ pub enum Verdict {
     Success,
     /// It did not.
     Failure(Cause),
-    /// The probe could not even be sent (no route from here, out of descriptors): says nothing
-    /// of the endpoint, and is never a failure.
+    /// The probe could not even be sent (no route from here, out of descriptors), or nobody was there
+    /// to hear of it: says nothing of the endpoint, and is never a failure.
     NotProbed(Cause),
 }
 

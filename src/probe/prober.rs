@@ -1,6 +1,7 @@
 //! One probe, from waiting for a place to its outcome.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time;
@@ -39,9 +40,20 @@ impl Prober {
             Ok(Err(verdict)) => verdict,
             Err(_elapsed) => Verdict::Failure(phase.timeout()),
         };
-        Outcome { monitor, duration: self.clock.now().mono.saturating_since(began), verdict }
+        let duration = self.clock.now().mono.saturating_since(began);
+        let verdict = match verdict {
+            // What came in time was not heard: this host was suspended, or has no time for probes.
+            Verdict::Failure(_) if duration > limit + LATE => {
+                Verdict::NotProbed(Cause::Other("this host stood still meanwhile".to_owned()))
+            }
+            verdict => verdict,
+        };
+        Outcome { monitor, duration, verdict }
     }
 }
+
+/// By how much a probe that is watched may outlive its timeout.
+const LATE: Duration = Duration::from_secs(1);
 
 /// The whole probe; `phase` tells how far it came when it is dropped by the timeout. An error is
 /// never `Success`.

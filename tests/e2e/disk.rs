@@ -136,9 +136,9 @@ fn assert_steers_on(fleet: &mut Fleet, daemon: &mut Daemon, host: &Host) {
     daemon.wait("sydney is out");
 
     let refused = drain(host, "sydney").failure(1);
-    assert!(refused.contains("this one can't be: can't write state/"), "{refused}");
+    assert!(refused.contains("this one can't be: can't "), "{refused}");
     let refused = host.meridian(&["clear", "saopaulo"]).failure(1);
-    assert!(refused.contains("this one can't be: can't write state/"), "{refused}");
+    assert!(refused.contains("this one can't be: can't "), "{refused}");
     assert_eq!(daemon.ask("www.app.example A from 7.0.0.0/24"), PARIS);
 
     host.edit("zones/app.example.zone", "first", "second");
@@ -173,7 +173,7 @@ fn assert_mended(fleet: &mut Fleet, mut daemon: Daemon, host: &Host, witness: Wi
 
 const FROM_SYDNEY: &str = "www.app.example A from 1.0.0.0/24";
 /// How the log and `status` begin to tell the fault.
-const TOLD: &str = "can't save health, so a restart would lose it: can't write state/";
+const TOLD: &str = "can't save health, so a restart would lose it: can't ";
 
 /// What `status` says of the state directory.
 fn fault(host: &Host) -> String {

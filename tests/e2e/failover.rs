@@ -237,7 +237,7 @@ pub fn assert_back(daemon: &mut Daemon) {
 }
 
 #[track_caller]
-fn assert_all_home(daemon: &Daemon) {
+pub fn assert_all_home(daemon: &Daemon) {
     for (client, own, _) in CLIENTS {
         assert_eq!(daemon.ask(&format!("www.app.example A from {client}")), own, "{client}");
     }

@@ -38,6 +38,7 @@ mod restart;
 mod shared;
 mod start;
 mod stop;
+mod suspended;
 mod tcp;
 mod tls;
 mod upgrade;

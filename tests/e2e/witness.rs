@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use hickory_proto::op::Message;
 
@@ -18,6 +19,9 @@ pub struct Witness {
     rounds: Arc<AtomicUsize>,
     client: JoinHandle<()>,
 }
+
+/// Between rounds, so that there is time for what is observed.
+const PACE: Duration = Duration::from_millis(2);
 
 /// Questions, and what must be answered.
 pub type Answers = &'static [(&'static str, &'static str)];
@@ -49,6 +53,7 @@ impl Witness {
                         }
                     }
                     rounds.fetch_add(1, Ordering::Relaxed);
+                    thread::park_timeout(PACE);
                 }
             }
         });
