@@ -18,6 +18,7 @@ mod import;
 mod load;
 mod namespace;
 mod notify;
+mod other_host;
 mod supervisor;
 mod witness;
 
@@ -28,6 +29,7 @@ mod demo;
 mod disk;
 mod failover;
 mod identity;
+mod interfaces;
 mod listeners;
 mod listening;
 mod log;
