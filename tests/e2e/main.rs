@@ -19,6 +19,7 @@ mod load;
 mod namespace;
 mod notify;
 mod other_host;
+mod random;
 mod supervisor;
 mod witness;
 
@@ -29,7 +30,9 @@ mod demo;
 mod disk;
 mod failover;
 mod identity;
+mod floods;
 mod interfaces;
+mod kills;
 mod listeners;
 mod listening;
 mod log;

@@ -1,6 +1,6 @@
 //! A client of zones that a fault must not touch: it asks all the while, and every answer counts.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use hickory_proto::op::Message;
 
-use super::client::{Client, Connection, answer};
-use super::daemon::eventually;
+use super::client::{Client, Connection, answer, query};
+use super::daemon::{PATIENCE, eventually, now};
 
 /// A client at work. It asks one question at a time.
 #[derive(Debug)]
@@ -36,6 +36,12 @@ impl Witness {
             },
             answers,
         )
+    }
+
+    /// Asks over UDP again and again until there is an answer: the kernel may have had no room for the
+    /// query, among others that come faster than they can be answered.
+    pub fn patient(address: SocketAddr, answers: Answers) -> Self {
+        Self::asking(move |question| [ask_until_answered(address, question)], answers)
     }
 
     fn asking<const N: usize>(
@@ -80,3 +86,24 @@ impl Witness {
         self.client.join().unwrap();
     }
 }
+
+fn ask_until_answered(address: SocketAddr, question: &str) -> Message {
+    let socket = UdpSocket::bind((ELSEWHERE, 0)).unwrap();
+    socket.set_read_timeout(Some(AGAIN)).unwrap();
+    socket.connect(address).unwrap();
+    let question = query(question).to_vec().unwrap();
+    let deadline = now() + PATIENCE;
+    let mut response = [0; 4096];
+    while now() < deadline {
+        socket.send(&question).unwrap();
+        if let Ok(len) = socket.recv(&mut response) {
+            return Message::from_vec(&response[..len]).unwrap();
+        }
+    }
+    panic!("no answer");
+}
+
+/// When a resolver would ask again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// Not in the network of those who flood, which a server may well hold against all of it.
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 9, 9, 9);
