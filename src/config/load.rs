@@ -447,7 +447,11 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> String {
 /// The system's words without its number.
 pub(super) fn why(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+    match text.split_once(" (os error") {
+        // The system's words begin a sentence.
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
 }
 
 pub(super) fn directory_of(path: &Path) -> &Path {

@@ -39,6 +39,7 @@ mod log;
 mod overrides;
 mod pools;
 mod reload;
+mod replaced;
 mod restart;
 mod shared;
 mod start;
