@@ -24,6 +24,7 @@ mod supervisor;
 mod witness;
 
 mod api;
+mod clock;
 mod commands;
 mod cookies;
 mod demo;
