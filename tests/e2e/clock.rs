@@ -119,6 +119,18 @@ fn health_that_was_saved_by_another_clock_is_not_restored_and_overrides_are() {
     assert_eq!(daemon.ask("www.app.example A from 2.0.0.0/24"), SAOPAULO);
 }
 
+#[test]
+fn steering_that_panics_ends_the_process_to_be_started_anew() {
+    let fleet = Fleet::new();
+    let (host, clock) = host(&fleet, POLICY);
+    let mut daemon = clock.start(&host);
+    clock.jump(NOWHERE);
+    daemon.wait("steering has failed: ending, to be started anew");
+    assert_eq!(daemon.ended().code(), Some(1));
+    clock.jump(0);
+    assert_eq!(clock.start(&host).ask(FROM_SYDNEY), SYDNEY);
+}
+
 /// The clock of a server, which is that of the host and as many seconds more as its file holds.
 struct WallClock {
     library: PathBuf,
@@ -130,6 +142,8 @@ const YEAR: i64 = 365 * 24 * HOUR;
 /// Where a clock begins that nobody has set.
 const UNSET: i64 = -50 * YEAR;
 const BEFORE_1970: i64 = -100 * YEAR;
+/// There is no clock, which nobody expects.
+const NOWHERE: i64 = i64::MIN;
 /// From the time of the host.
 const JUMPS: [i64; 7] = [HOUR, 0, -HOUR, YEAR, -YEAR, BEFORE_1970, UNSET];
 
