@@ -64,7 +64,7 @@ const IN_PLACE_OF_A_FILE: [InPlace; 9] = [
     ("empty", "SOA", |path| drop(File::create(path).unwrap())),
     ("secret", "permission denied", |path| {
         fs::write(path, APP).unwrap();
-        fs::set_permissions(path, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(0o0)).unwrap();
     }),
 ];
 
@@ -82,7 +82,7 @@ fn a_circle_of_links_in_the_place_of_the_directory_is_told_and_the_zones_serve_o
 fn a_directory_that_must_not_be_read_is_told_and_the_zones_serve_on() {
     assert_zones_serve_on("permission denied", |path| {
         fs::create_dir(path).unwrap();
-        fs::set_permissions(path, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(0o0)).unwrap();
     });
 }
 
