@@ -1,6 +1,5 @@
 //! Another host, whose addresses and cable come and go.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -58,11 +57,12 @@ impl OtherHost {
         there
     }
 
-    /// Whether it has this address for use: an IPv6 address is tentative at first.
-    pub fn has(&self, ip: IpAddr) -> bool {
-        let addresses = self.ip("-oneline address show");
-        let mut lines = addresses.lines().filter(|line| line.contains(&format!(" {ip}/")));
-        lines.any(|line| !line.contains("tentative"))
+    /// Sets a parameter of its kernel.
+    #[track_caller]
+    pub fn set(&self, parameter: &str, value: u32) {
+        let mut echo = Command::new("sh");
+        echo.args(["-c", &format!("echo {value} > /proc/sys/{parameter}")]);
+        output(&mut self.there(&echo));
     }
 }
 
