@@ -263,17 +263,21 @@ fn all(errors: Vec<ListenError>) -> Failure {
 fn close_unused(passed: Passed) {
     let Passed { udp, tcp, strange, control: _, admin: _, predecessor: _ } = passed;
     for PassedSocket { socket, address, keeper } in udp {
-        close(SocketName::of("UDP", address, &socket), &format!("{address} (UDP)"), keeper);
+        let name = SocketName::of("UDP", address, &socket);
+        drop(socket);
+        tell_closed(name, &format!("{address} (UDP)"), keeper);
     }
     for PassedSocket { socket, address, keeper } in tcp {
-        close(SocketName::of("TCP", address, &socket), &format!("{address} (TCP)"), keeper);
+        let name = SocketName::of("TCP", address, &socket);
+        drop(socket);
+        tell_closed(name, &format!("{address} (TCP)"), keeper);
     }
     for socket in strange {
         tracing::error!(socket, "{socket} was passed to this process, which can't use it");
     }
 }
 
-fn close(name: SocketName, socket: &str, keeper: Keeper) {
+fn tell_closed(name: SocketName, socket: &str, keeper: Keeper) {
     match keeper {
         Keeper::Unit => tracing::error!(
             socket,
