@@ -391,8 +391,9 @@ fn a_file_that_is_written_all_the_time_holds_up_no_other() {
         fs::write(host.path("zones/app.example.zone"), text).unwrap();
         (daemon.ask("text.other.example TXT") == "second").then_some(())
     });
-    let told = daemon.wait("reloaded");
-    assert!(told.contains("zones/other.example.zone changed"), "{told}");
+    // On a machine with other work the first may have been still for long enough to be read before.
+    let told = daemon.wait("zones/other.example.zone changed");
+    assert!(told.contains("reloaded"), "{told}");
 }
 
 /// Waits for a reload that took all of it, for this change.
