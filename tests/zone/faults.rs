@@ -190,6 +190,7 @@ const RECORDS: &[(&str, &str)] = &[
     ("generic data of prefixes has no zeros at the end", "a APL \\# 8 0001 18 04 c0000200"),
     ("generic data of a gateway goes by its type", "a IPSECKEY \\# 5 0a01020a00"),
     ("a service parameter is known", "a HTTPS 1 . prot=1"),
+    ("a service parameter is not quoted as a whole", "a HTTPS 1 . \"alpn=h2\""),
     ("a service parameter is there once", "a HTTPS 1 . port=1 port=2"),
     ("alpn takes a value", "a HTTPS 1 . alpn"),
     ("no-default-alpn takes none", "a HTTPS 1 . alpn=h2 no-default-alpn=1"),
