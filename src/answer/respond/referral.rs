@@ -29,10 +29,18 @@ impl<'s> Response<'s, '_> {
     /// fit (section 3.2), but not none at all: two zones may have their servers in each other.
     fn put_glue(&mut self, cut: Node<'s>, servers: RrSet<'s>, first: usize) -> Result<(), Full> {
         let before = self.writer.len();
-        for (owner, host) in self.hosts(servers, first).filter(|(_, host)| host.is_within(cut)) {
+        let mut are_within = true;
+        for (owner, host) in self.hosts(servers, first) {
+            if !host.is_within(cut) {
+                are_within = false;
+                continue;
+            }
             for set in addresses(host) {
                 self.put(Section::Additional, owner, set)?;
             }
+        }
+        if are_within {
+            return Ok(());
         }
         let mut is_known = false;
         for (owner, host) in self.hosts(servers, first).filter(|(_, host)| !host.is_within(cut)) {
