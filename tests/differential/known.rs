@@ -1,6 +1,6 @@
-//! What hickory's Catalog does otherwise. Where the condition of an entry holds, it turns the answer that
-//! the RFCs want into the one that hickory gives, or there is nothing to compare. What then remains
-//! is a difference that nobody explains.
+//! What hickory's Catalog does otherwise. Where the condition of an entry holds, it turns the answer
+//! that the RFCs want into the one that hickory gives, or there is nothing to compare. What then
+//! remains is a difference that nobody explains.
 
 use super::Response;
 use super::search::{Found, Met, Step, line};

@@ -1,8 +1,8 @@
 //! Static zones against two others: a plain search through their records by RFC 1034 section 4.3.2,
 //! from which nothing is excepted, and hickory's Catalog, from which [`known`] says what is.
 //!
-//! Compared are the code, AA, and each section as a set of records with owner, TTL and data. The zones
-//! are random but the same in each run.
+//! Compared are the code, AA, and each section as a set of records with owner, TTL and data. The
+//! zones are random but the same in each run.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,5 +1,5 @@
-//! RFC 1034 section 4.3.2 with wildcards by RFC 4592 and DNAME by RFC 6672, as a search through lists of
-//! records: slow, and short enough to be read against the text.
+//! RFC 1034 section 4.3.2 with wildcards by RFC 4592 and DNAME by RFC 6672, as a search through
+//! lists of records: slow, and short enough to be read against the text.
 
 use super::zones::{
     A, AAAA, CNAME, DNAME, DS, Entry, Labels, NS, Question, SOA, Zone, is_name, record, ttl, wire,
