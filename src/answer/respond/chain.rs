@@ -11,7 +11,21 @@ use crate::wire::{Full, HEADER, Qname, Record, RecordType};
 use crate::zone::{Entry, Node};
 
 /// The DNAMEs that a chain has gone by, each of which stands in the answer once.
-pub(super) type Renamings<'s> = [Option<Node<'s>>; MAX_RENAMINGS];
+#[derive(Debug, Default)]
+pub(super) struct Renamings<'s>(Option<[Option<Node<'s>>; MAX_RENAMINGS]>);
+
+impl<'s> Renamings<'s> {
+    pub(super) fn hold(&self, node: Node<'s>) -> bool {
+        self.0.as_ref().is_some_and(|nodes| nodes.contains(&Some(node)))
+    }
+
+    /// `None` where there is no room for another.
+    pub(super) fn add(&mut self, node: Node<'s>) -> Option<()> {
+        let nodes = self.0.get_or_insert([None; MAX_RENAMINGS]);
+        *nodes.iter_mut().find(|node| node.is_none())? = Some(node);
+        Some(())
+    }
+}
 
 impl<'s> Response<'s, '_> {
     /// RFC 1034 section 4.3.2 from step 3 on, within one zone.
@@ -27,7 +41,7 @@ impl<'s> Response<'s, '_> {
     /// Goes from name to name until the answer stands. [`Step::Alias`] where the chain has come back
     /// to a name (Brent's algorithm); by then it may have gone round more than once.
     fn follow(&mut self, observer: &mut impl Observer<'s>) -> Result<Step, Full> {
-        let mut renamings = [None; MAX_RENAMINGS];
+        let mut renamings = Renamings::default();
         let (mut earlier, mut again) = (None::<Qname>, 1_u32);
         for link in 1_u32.. {
             let step = self.step(&mut renamings, observer)?;

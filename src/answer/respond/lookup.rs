@@ -48,6 +48,10 @@ impl<'s> Response<'s, '_> {
             self.node = found.node().map(Node::index);
         }
         match found {
+            // It stands there already.
+            Found::Exact(node) if self.qtype == RecordType::DNAME && renamings.hold(node) => {
+                Ok(Step::Done)
+            }
             Found::Exact(node) | Found::Wildcard { node, .. } => self.at_node(node, observer),
             Found::Delegation(cut) => self.at_cut(cut).map(|()| Step::Done),
             Found::Dname(node) => self.at_dname(node, renamings),
@@ -105,13 +109,9 @@ impl<'s> Response<'s, '_> {
         self.writer.set_authoritative();
         let Some(set) = node.set(RecordType::DNAME) else { return Ok(Step::Done) };
         let owner = self.suffix_at(node.depth());
-        match renamings.iter_mut().find(|before| before.is_none_or(|before| before == node)) {
-            Some(before @ None) => {
-                self.put(Section::Answer, owner, set)?;
-                *before = Some(node);
-            }
-            Some(Some(_)) => {}
-            None => return Ok(Step::Done),
+        if !renamings.hold(node) {
+            let Some(()) = renamings.add(node) else { return Ok(Step::Done) };
+            self.put(Section::Answer, owner, set)?;
         }
         let target = set.rdatas().next().unwrap_or(&[0]);
         let kept = owner - self.name_at;
