@@ -1,8 +1,8 @@
 //! Addresses of the hosts that an answer names, so that the client need not ask for them.
 //!
 //! They go in set by set as they fit, without TC (RFC 2181 section 9), and only what this zone itself
-//! says of them: no glue but for name servers. Those of a steered host are this client's, and count
-//! in the scope whether they fit or not.
+//! says of them: no glue but for name servers. Those of a steered host are left out where Client Subnet
+//! is honoured, since resolvers keep what stands here for all clients (RFC 7871 section 7.3.1).
 
 use super::lookup::Response;
 use crate::answer::steer::Steered;
@@ -93,14 +93,16 @@ impl<'s> Response<'s, '_> {
 
     /// Adds the addresses that a pool has for this client.
     fn add_steered(&mut self, owner: usize, pool_id: PoolId) {
-        let Some(steered) = Steered::decide(self.snapshot, pool_id, self.peer, self.subnet) else {
+        if self.subnet.is_some() {
+            return;
+        }
+        let Some(steered) = Steered::decide(self.snapshot, pool_id, self.peer, None) else {
             return;
         };
         for family in [Family::V4, Family::V6] {
             if !self.snapshot.routing.topology.has_family(pool_id, family) {
                 continue;
             }
-            self.scope = self.scope.max(steered.scope(steered.window(family).slot));
             let mark = self.writer.mark();
             if self.put_addresses(Section::Additional, owner, &steered, family).is_err() {
                 self.writer.rewind(mark);
