@@ -136,11 +136,8 @@ fn of_several_cookies_the_first_counts() {
 }
 
 #[test]
-fn errors_of_edns_carry_the_cookie_too() {
+fn a_format_error_carries_the_cookie_too() {
     let baker = baker();
-    let baked = baker.ask("example. TXT +version=1", CLIENT, 0);
-    assert_eq!(show(&baked.response), "BADVERS edns=1232");
-    assert_eq!(baked.cookie.unwrap()[..8], *CLIENT);
     let malformed = Ask { options: vec![0, 8, 0, 1, 0], ..Ask::new("example. TXT +edns") };
     let baked = baker.send(&with_cookie(malformed, CLIENT), 0);
     assert_eq!(show(&baked.response), "FORMERR edns=1232");
