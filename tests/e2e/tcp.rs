@@ -223,6 +223,7 @@ fn ten_thousand_idle_connections_are_no_harm_to_others() {
     let host = Host::new();
     host.append("meridian.toml", "[server.tcp]\nidle = \"1h\"\nper_client = 1000\n");
     let daemon = host.start();
+    let before = resident(&daemon);
     let mut idle: Vec<_> = (0..IDLE)
         .map(|n| Connection::from([127, 0, 1, (n / 1000) as u8], daemon.address()))
         .collect();
@@ -230,6 +231,8 @@ fn ten_thousand_idle_connections_are_no_harm_to_others() {
     assert_eq!(answer(&idle[IDLE - 1].ask("text.app.example TXT")), "first");
     let samples = samples(&control(&host, "GET /metrics"));
     assert_eq!(samples["meridian_tcp_connections"], IDLE as f64);
+    let each = (resident(&daemon) - before) / IDLE as u64;
+    assert!(each < 8 << 10, "{each} octets for each");
     assert_eq!(daemon.ask("text.app.example TXT"), "first");
     // One more has the place of the one that was idle the longest.
     let mut newcomer = Connection::from([127, 0, 2, 1], daemon.address());
@@ -382,6 +385,13 @@ fn allow_files(files: u64) {
     if soft < files {
         setrlimit(Resource::RLIMIT_NOFILE, files.min(hard), hard).unwrap();
     }
+}
+
+/// The daemon's memory, in octets.
+fn resident(daemon: &Daemon) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    kib.trim_end_matches("kB").trim().parse::<u64>().unwrap() << 10
 }
 
 /// The number that the daemon's next file would have. A connection that was accepted has a lower one.

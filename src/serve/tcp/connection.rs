@@ -33,7 +33,7 @@ pub(super) struct Connection<S, A> {
 pub(super) enum End {
     /// It is closed: its client left, was idle, stayed long enough, or the server ends.
     Parted,
-    /// Another has its seat. Nothing is under way.
+    /// Another has its seat. No answer is under way.
     GivenUp,
     /// The client does not take what it is sent.
     NotTaken,
@@ -135,25 +135,29 @@ where
                     continue;
                 }
             };
-            match turn {
+            let now = match turn {
                 Ok(Turn::Answered(at)) => {
                     let idle = at + claim.limits().idle;
+                    let mut now = at;
                     if !waiting.unsent.is_empty() {
                         claim.rest_from(at + UNDER_WAY);
                         if let Err(end) = waiting.send(stream, eviction, idle).await {
                             return end;
                         }
+                        now = Instant::now();
                     }
                     deadline = ends.min(idle);
                     if deadline < timer.deadline() {
                         timer.as_mut().reset(deadline);
                     }
+                    now
                 }
-                Ok(Turn::Silent) => {}
+                Ok(Turn::Silent) => Instant::now(),
                 Ok(Turn::Closed) => return End::Parted,
                 Err(_) => return End::Broken,
-            }
-            if Instant::now() >= deadline {
+            };
+            // The timer is not looked at while there is always something to read.
+            if now >= deadline {
                 return End::Parted;
             }
             if eviction.has_come() {
