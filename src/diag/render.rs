@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::{Diagnostic, Sources};
+use super::{Diagnostic, Position, Sources};
 use crate::span::{FileId, Severity, Span};
 
 /// How a rendered diagnostic looks.
@@ -26,6 +26,7 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> Strin
     let message = visible(&diagnostic.message);
     let title = level.primary_title(&message).id(diagnostic.code);
     let mut group = Group::with_title(title).elements(snippets(diagnostic, sources));
+    group = group.elements(unshown(diagnostic, sources));
     let remedy = visible(&diagnostic.remedy);
     if !remedy.is_empty() {
         group = group.element(Level::HELP.message(&remedy));
@@ -62,7 +63,8 @@ fn snippets<'a>(
 
     let mut excerpts: Vec<Excerpt<'a>> = vec![];
     for (span, label, kind) in own.into_iter().chain(related) {
-        let Some(line) = sources.line(span) else { continue };
+        let line = sources.line(span).filter(|line| line.len() <= MAX_LINE);
+        let Some(line) = line else { continue };
         let place = Place { span, line: line.clone(), label, kind };
         match excerpts.iter_mut().find(|excerpt| excerpt.can_hold(&place)) {
             Some(excerpt) => excerpt.add(place),
@@ -70,6 +72,14 @@ fn snippets<'a>(
         }
     }
     excerpts.into_iter().filter_map(|excerpt| excerpt.snippet(sources)).collect()
+}
+
+/// Where the fault is, if its line is too long to be shown.
+fn unshown<'a>(diagnostic: &Diagnostic, sources: &Sources) -> Option<Origin<'a>> {
+    let span = diagnostic.span?;
+    sources.line(span).filter(|line| line.len() > MAX_LINE)?;
+    let (path, Position { line, column }) = sources.line_column(span)?;
+    Some(Origin::path(path.display().to_string()).line(line).char_column(column))
 }
 
 /// Whole lines of one file.
@@ -125,6 +135,8 @@ impl<'a> Excerpt<'a> {
 
 /// In bytes: places further apart are shown one by one.
 const MAX_EXCERPT: usize = 64 * 1024;
+/// In bytes: longer lines are not shown, since cutting them takes many times their length.
+const MAX_LINE: usize = 1 << 20;
 
 /// As text. What is not UTF-8 is replaced, and so are the control characters above ASCII, which
 /// terminals obey and the renderer lets through.
@@ -176,6 +188,19 @@ mod tests {
           |          ^^ an integer
           |
           = help: write `listen = ["0.0.0.0:53"]`
+        "#);
+    }
+
+    #[test]
+    fn a_line_too_long_to_be_shown_has_its_place_alone() {
+        let mut sources = Sources::new();
+        let text = format!("[server]\nlisten = {}\n", "5".repeat(MAX_LINE));
+        let file = sources.add("meridian.toml", text.as_bytes());
+        let shown = render(&fault(Some(Span::new(file, 18, 20))), &sources, Style::Plain);
+        assert_snapshot!(shown, @r#"
+        error[config/wrong-type]: `listen` must be a list
+        --> meridian.toml:2:10
+         = help: write `listen = ["0.0.0.0:53"]`
         "#);
     }
 
