@@ -67,7 +67,7 @@ fn check_node(snapshot: &Snapshot, zone: &Zone, node: Node<'_>) {
         }
         asked(set.rtype(), Transport::Udp);
     }
-    for rtype in [RecordType::A, RecordType::HTTPS, RecordType::ANY, RecordType::DS] {
+    for rtype in [RecordType::A, RecordType::AAAA, RecordType::ANY, RecordType::DS] {
         asked(rtype, Transport::Udp);
     }
     let below = [b"\x01x", owner.as_wire()].concat();
