@@ -171,6 +171,7 @@ pub(super) fn answer_observed<'s>(
                 zone_index: index,
                 zone,
                 peer: request.peer,
+                transport: request.transport,
                 subnet,
                 id: head.id(),
                 qtype,

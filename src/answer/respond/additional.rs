@@ -61,7 +61,8 @@ impl<'s> Response<'s, '_> {
     }
 
     /// Adds what the zone says of the host `name`, which stands at `owner`: its addresses and, where
-    /// a service's `alias` leads there, the service's records too (RFC 9460 section 4.1).
+    /// a service's `alias` leads there and it is not steered, the service's records too (RFC 9460
+    /// section 4.1).
     fn add_target(&mut self, owner: usize, name: &Qname, alias: Option<RecordType>) {
         if !self.is_in_zone(name) {
             return;

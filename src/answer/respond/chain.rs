@@ -1,13 +1,13 @@
 //! Aliases that lead to aliases: how far a chain of them is followed, and how one ends that comes
 //! back to where it was.
 //!
-//! A chain is followed for as long as it fits. It ends at the zone's edge, although RFC 1034 section
+//! A chain is followed for as long as it fits: one that no message holds ends with the last link that does. It ends at the zone's edge, although RFC 1034 section
 //! 4.3.2 would go on in another zone of this server: resolvers believe a zone's server only what is
 //! in that zone. A chain that ends early is a valid answer: the resolver asks for its last name.
 
-use super::Observer;
 use super::lookup::{Response, Step};
-use crate::wire::{Full, HEADER, Qname, Record, RecordType};
+use super::{Kind, Observer, Transport};
+use crate::wire::{Full, HEADER, Qname, Rcode, Record, RecordType};
 use crate::zone::{Entry, Node};
 
 /// The DNAMEs that a chain has gone by, each of which stands in the answer once.
@@ -34,7 +34,8 @@ impl<'s> Response<'s, '_> {
         match self.follow(observer) {
             Ok(Step::Done) => Ok(()),
             // What goes in circles never fits, but all that it says may.
-            Ok(Step::Alias) | Err(Full) => self.close_circle(start).ok_or(Full),
+            Ok(Step::Alias) => self.close_circle(start).ok_or(Full),
+            Err(Full) => self.close_circle(start).or_else(|| self.break_off(start)).ok_or(Full),
         }
     }
 
@@ -63,6 +64,19 @@ impl<'s> Response<'s, '_> {
     fn close_circle(&mut self, start: usize) -> Option<()> {
         let closing = closing(self.writer.written(), start, self.name.as_wire())?;
         self.writer.end_answer(closing.end, closing.count);
+        Some(())
+    }
+
+    /// Ends a chain that is longer than any message with the last link that fits. `None` where a longer
+    /// message is to be had, or not even a link fits.
+    fn break_off(&mut self, start: usize) -> Option<()> {
+        if self.transport == Transport::Udp {
+            return None;
+        }
+        let last = names(self.writer.written(), start).last().filter(|link| link.count > 0)?;
+        let (end, count) = (last.end, last.count);
+        self.writer.end_answer(end, count);
+        (self.rcode, self.kind) = (Rcode::NoError, Kind::Static);
         Some(())
     }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::chain::Renamings;
-use super::{Kind, Observer};
+use super::{Kind, Observer, Transport};
 use crate::answer::snapshot::{AnyAnswer, Snapshot};
 use crate::route::{AzId, PoolId};
 use crate::wire::name::MAX_NAME;
@@ -18,6 +18,7 @@ pub(super) struct Response<'s, 'q> {
     pub(super) zone_index: ZoneIndex,
     pub(super) zone: &'s Zone,
     pub(super) peer: IpAddr,
+    pub(super) transport: Transport,
     pub(super) subnet: Option<ClientSubnet<'q>>,
     pub(super) id: u16,
     pub(super) qtype: RecordType,
