@@ -194,7 +194,15 @@ pub(super) fn answer_observed<'s>(
         }
     };
     let client_subnet = subnet.map(|subnet| (subnet, scope));
-    let opt = opt.map(|opt| OptRecord { client_subnet, error, ..opt });
+    let opt = opt.map(|opt| OptRecord {
+        client_subnet,
+        error,
+        // What a query is refused for is nobody's fault but its sender's.
+        report_channel: opt
+            .report_channel
+            .filter(|_| kind != Kind::Error || rcode == Rcode::ServFail),
+        ..opt
+    });
     let len = match tsig {
         None => writer.finish(rcode, opt),
         Some(tsig) => writer.finish_bad_key(rcode, opt, &tsig),

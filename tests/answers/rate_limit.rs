@@ -19,6 +19,20 @@ use super::baker::{Baker, CLIENT, cookie_of, with_cookie};
 use super::server::PATIENCE;
 use super::{Ask, World, show};
 
+/// A server that tells of itself all that it can.
+const TALKATIVE: &str = r#"
+=== meridian.toml
+geoip.databases = []
+server.identity = "IDENTITY"
+server.report_channel = "reports.agent.test"
+=== zones/example.zone
+$TTL 3600
+@ SOA ns.test. host.test. 1 7200 3600 1209600 30
+@ NS ns.test.
+*.wild TXT x
+www A 192.0.2.1
+"#;
+
 const FILES: &str = r#"
 === meridian.toml
 geoip.databases = ["FIXTURES/city.mmdb"]
@@ -265,11 +279,15 @@ proptest! {
         name in select(vec!["example.", "a.wild.example.", "www.example.", "gone.example.", "x.test."]),
         rtype in select(vec!["TXT", "A", "ANY", "SOA"]),
         edns in select(vec!["", "+edns", "+do", "+version=1", "+subnet=1.0.0.0/24"]),
+        nsid in any::<bool>(),
         cookie in select(vec![None, Some(8_usize), Some(24), Some(40), Some(9)]),
         cut in any::<bool>(),
     ) {
-        let baker = Baker::new(World::of_zone("example", "*.wild TXT x\nwww A 192.0.2.1\n").snapshot());
+        let baker = Baker::new(World::new(&TALKATIVE.replace("IDENTITY", &"x".repeat(255))).snapshot());
         let mut ask = Ask::new(&format!("{name} {rtype} {edns}"));
+        if nsid && ask.edns.is_some() {
+            ask.options.extend([0, 3, 0, 0]);
+        }
         if let Some(len) = cookie {
             ask = with_cookie(ask, &vec![5; len]);
         }
@@ -283,6 +301,8 @@ proptest! {
         let more = if cookie_of(response).is_some() { 16 } else { 0 };
         assert!(response.len() <= message.len() + more);
         assert!(show(response).contains(" tc") || show(response).starts_with("BADCOOKIE"));
+        let is_malformed = cut || cookie == Some(9);
+        assert!(ask.subnet.is_none() || is_malformed || show(response).contains(" subnet="));
         assert_eq!(&response[..2], &message[..2]);
     }
 }

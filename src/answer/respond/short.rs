@@ -1,5 +1,5 @@
-//! What is sent in place of a response over the rate limit: no longer than it must be, and enough for
-//! an honest client to come through.
+//! What is sent in place of a response over the rate limit: no longer than the query but for a
+//! cookie of ours, and enough for an honest client to come through.
 
 use super::{Answer, Kind, Request, is_proven, opt, prove, response_limit};
 use crate::answer::snapshot::Snapshot;
@@ -16,10 +16,18 @@ pub fn shorten(snapshot: &Snapshot, request: &Request<'_>, out: &mut [u8]) -> An
         Err(Unanswerable::Drop) => return Answer::none(snapshot.generation),
     };
     let proof = prove(snapshot, request, edns);
-    let has_cookie = rcode == Rcode::NoError && proof.is_some();
+    let is_understood = rcode == Rcode::NoError;
+    let has_cookie = is_understood && proof.is_some();
     let rcode = if has_cookie { Rcode::BadCookie } else { rcode };
     let cookie = proof.map(|proof| proof.cookie);
-    let opt = edns.map(|edns| opt::of(snapshot, request, edns, &qname, None, cookie));
+    let subnet = edns.and_then(|edns| edns.client_subnet);
+    let is_honoured = is_understood && snapshot.answering.ecs.covers(request.peer);
+    let subnet = subnet.filter(|_| is_honoured);
+    let opt = edns.map(|edns| OptRecord {
+        nsid: None,
+        report_channel: None,
+        ..opt::of(snapshot, request, edns, &qname, subnet, cookie)
+    });
     let limit = response_limit(snapshot, request, edns);
     let reserved = opt.as_ref().map_or(0, OptRecord::reserved);
     let Some(mut writer) = Writer::new(out, head, limit, reserved) else {
