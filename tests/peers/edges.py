@@ -29,6 +29,7 @@ ns.sub 1100 IN A 192.0.2.54
 ns.sibling 1100 IN A 192.0.2.55
 sibling 1000 IN NS ns.sibling
 d 1700 IN DNAME www
+old 1700 IN DNAME nowhere
 grow 1700 IN DNAME x.grow2
 grow2 1700 IN DNAME x.grow
 """ + "".join(f"chain{n} 1600 IN CNAME chain{n + 1}\n" for n in range(40)) \
@@ -89,6 +90,8 @@ def cases():
     yield "label type 01", header() + b"\x41x\0" + struct.pack("!HH", 1, 1)
     yield "name of 256 octets", header() + b"\x3f" + b"l" * 63 + (b"\x3f" + b"l" * 63) * 3 + b"\0" + struct.pack("!HH", 1, 1)
     yield "name of 255 octets", query(wire([b"l" * 63, b"l" * 63, b"l" * 63, b"l" * 56, b"edge"]))
+    yield "name too long by a DNAME", query(wire([b"l" * 63, b"l" * 63, b"l" * 63, b"l" * 54, b"d", b"edge"]), options=b"")
+    yield "name too long by a DNAME to no name", query(wire([b"l" * 63, b"l" * 63, b"l" * 63, b"l" * 52, b"old", b"edge"]), options=b"")
     yield "NUL in the name", query([b"\0", b"edge"])
     yield "dot in the name", query([b"w.w", b"edge"])
     yield "mixed case", query("wWw.EdGe")
