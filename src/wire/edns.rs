@@ -156,8 +156,8 @@ pub(super) struct Record<'a> {
     /// As received, compressed or not.
     pub(super) owner: &'a [u8],
     pub(super) rtype: RecordType,
-    class: u16,
-    ttl: [u8; 4],
+    pub(super) class: u16,
+    pub(super) ttl: [u8; 4],
     pub(super) rdata: &'a [u8],
 }
 

@@ -107,8 +107,9 @@ impl<'a> Query<'a> {
         }
         let (Some(question), Ok(_)) = (question, found) else { return refuse(Rcode::FormErr) };
         // Few queries have more than OPT.
-        let others = records.filter(|_| additional > u16::from(edns.is_some()));
-        let tsig = others.map(|rest| Tsig::find(rest, before + u32::from(additional), head));
+        let count = before + u32::from(additional);
+        let others = records.filter(|_| count > u32::from(edns.is_some()));
+        let tsig = others.map(|rest| Tsig::find(rest, before, count, head));
         let Ok(tsig) = tsig.unwrap_or(Ok(None)) else { return refuse(Rcode::FormErr) };
         match edns {
             Some(edns) if edns.version != 0 => refuse(Rcode::BadVers),

@@ -15,28 +15,29 @@ pub struct Tsig<'a> {
     id: &'a [u8],
 }
 
-/// A TSIG record that is malformed or not the last record (RFC 8945 section 5.1).
+/// A TSIG record that is malformed, of a class other than ANY or a TTL other than 0 (RFC 8945 section
+/// 4.2), or not the last record of the additional section (section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadTsig;
 
 impl<'a> Tsig<'a> {
-    /// The last of `count` records, if it is one. They can be read, and follow `head`.
+    /// The last of `count` records, if it is one. They can be read, and follow `head`; the first
+    /// `before` of them are not additional.
     pub fn find(
         mut records: &'a [u8],
+        before: u32,
         count: u32,
         head: Head<'_>,
     ) -> Result<Option<Self>, BadTsig> {
-        let mut found = None;
-        for _ in 0..count {
+        for index in 0..count {
             let record = Record::take(&mut records).ok_or(BadTsig)?;
-            if found.is_some() {
-                return Err(BadTsig);
-            }
             if record.rtype == RecordType::TSIG {
-                found = Some(Self::from_record(&record, head).ok_or(BadTsig)?);
+                let is_last = index >= before && index + 1 == count;
+                let found = Self::from_record(&record, head).filter(|_| is_last);
+                return found.ok_or(BadTsig).map(Some);
             }
         }
-        Ok(found)
+        Ok(None)
     }
 
     /// The record of a response: its owner, its type, class and TTL, and the parts of its RDATA,
@@ -46,7 +47,7 @@ impl<'a> Tsig<'a> {
         // MAC Size; Error BADKEY and Other Len.
         (
             self.owner,
-            [high, low, 0, 255, 0, 0, 0, 0],
+            [high, low, 0, CLASS_ANY as u8, 0, 0, 0, 0],
             [self.start, &[0, 0], self.id, &[0, 17, 0, 0]],
         )
     }
@@ -64,7 +65,9 @@ impl<'a> Tsig<'a> {
         let is_whole = other.len() == usize::from(u16::from_be_bytes(*other_len));
         let is_plain = pointer(start.get(..algorithm)?).is_none();
         let is_named = pointer(record.owner).is_none_or(|target| is_of_question(head, target));
-        (is_whole && is_plain && is_named).then_some(Self { owner: record.owner, start, id })
+        let is_tsig = record.class == CLASS_ANY && record.ttl == [0; 4];
+        let is_sound = is_tsig && is_whole && is_plain && is_named;
+        is_sound.then_some(Self { owner: record.owner, start, id })
     }
 }
 
@@ -92,6 +95,9 @@ fn is_of_question(head: Head<'_>, target: usize) -> bool {
     at == target && head.bytes.get(at).is_some()
 }
 
+/// The class of a TSIG record (RFC 8945 section 4.2).
+const CLASS_ANY: u16 = 255;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,7 +115,7 @@ mod tests {
     #[test]
     fn what_a_response_repeats_is_read() {
         let records = tsig(b"\x03key\0", RDATA);
-        let found = Tsig::find(&records, 1, HEAD).unwrap().unwrap();
+        let found = Tsig::find(&records, 0, 1, HEAD).unwrap().unwrap();
         let (owner, _, rdata) = found.bad_key();
         assert_eq!(owner, b"\x03key\0");
         let expected = b"\x01a\0\0\0\0\0\0\x07\x01\x2c\0\0\x12\x34\0\x11\0\0";
@@ -119,7 +125,7 @@ mod tests {
     #[test]
     fn a_key_s_name_may_point_to_a_label_of_the_question_alone() {
         let read =
-            |owner: &[u8]| Tsig::find(&tsig(owner, RDATA), 1, HEAD).map(|found| found.is_some());
+            |owner: &[u8]| Tsig::find(&tsig(owner, RDATA), 0, 1, HEAD).map(|found| found.is_some());
         for label in [12, 16, 24] {
             assert_eq!(read(&[0xc0, label]), Ok(true), "{label}");
             assert_eq!(read(&[1, b'k', 0xc0, label]), Ok(true), "{label}");
@@ -132,11 +138,12 @@ mod tests {
     #[test]
     fn one_that_is_cut_short_too_long_or_not_the_last_is_bad() {
         for len in 0..RDATA.len() {
-            assert!(Tsig::find(&tsig(b"\x01k\0", &RDATA[..len]), 1, HEAD).is_err(), "{len}");
+            assert!(Tsig::find(&tsig(b"\x01k\0", &RDATA[..len]), 0, 1, HEAD).is_err(), "{len}");
         }
-        assert!(Tsig::find(&tsig(b"\x01k\0", &[RDATA, &[0]].concat()), 1, HEAD).is_err());
+        assert!(Tsig::find(&tsig(b"\x01k\0", &[RDATA, &[0]].concat()), 0, 1, HEAD).is_err());
         let two = tsig(b"\x01k\0", RDATA).repeat(2);
-        assert!(Tsig::find(&two, 2, HEAD).is_err());
-        assert!(Tsig::find(&two, 0, HEAD).unwrap().is_none());
+        assert!(Tsig::find(&two, 0, 2, HEAD).is_err());
+        assert!(Tsig::find(&two, 1, 1, HEAD).is_err());
+        assert!(Tsig::find(&two, 0, 0, HEAD).unwrap().is_none());
     }
 }

@@ -16,10 +16,17 @@ fn tsig(owner: &[u8], rdata: &[u8]) -> Vec<u8> {
     [owner, b"\0\xfa\0\xff\0\0\0\0", &(rdata.len() as u16).to_be_bytes(), rdata].concat()
 }
 
-/// A query that `record`s follow.
+/// A query that `records` follow in its additional section.
 fn query(question: &str, records: &[Vec<u8>]) -> Vec<u8> {
+    query_with(question, [0, 0, records.len() as u8], records)
+}
+
+/// A query that `records` follow, `counts` of them in the answer, authority and additional section.
+fn query_with(question: &str, counts: [u8; 3], records: &[Vec<u8>]) -> Vec<u8> {
     let mut query = Ask::new(question).message();
-    query[11] += records.len() as u8;
+    for (count, at) in counts.into_iter().zip([7, 9, 11]) {
+        query[at] += count;
+    }
     query.extend(records.concat());
     query
 }
@@ -55,7 +62,7 @@ fn a_key_s_name_may_be_compressed() {
 }
 
 #[test]
-fn section_5_1_one_that_is_malformed_or_not_the_last_record_is_a_format_error() {
+fn section_5_2_one_that_is_malformed_or_not_the_last_record_is_a_format_error() {
     let server = server();
     let whole = tsig(b"\x03key\0", &[START, END].concat());
     let other = b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\xc0\0\x02\x09".to_vec();
@@ -66,6 +73,35 @@ fn section_5_1_one_that_is_malformed_or_not_the_last_record_is_a_format_error() 
         vec![whole.clone(), whole],
     ] {
         assert_eq!(show(&server.ask(&query("www.example. A", &records))), "FORMERR");
+    }
+}
+
+#[test]
+fn section_5_2_one_outside_the_additional_section_is_a_format_error() {
+    let server = server();
+    let whole = tsig(b"\x03key\0", &[START, END].concat());
+    let two = [whole.clone(), whole];
+    for (counts, records) in [
+        ([1, 0, 0], &two[..1]),
+        ([0, 1, 0], &two[..1]),
+        ([1, 0, 1], &two),
+        ([0, 1, 1], &two),
+        ([1, 1, 0], &two),
+    ] {
+        let response = server.ask(&query_with("www.example. A", counts, records));
+        assert_eq!(show(&response), "FORMERR", "{counts:?}");
+    }
+}
+
+#[test]
+fn section_4_2_one_of_another_class_or_with_a_ttl_is_a_format_error() {
+    let server = server();
+    // In the class and the TTL, behind the owner and the type.
+    for (at, octet) in [(7, 1), (8, 1), (9, 1), (12, 1)] {
+        let mut record = tsig(b"\x03key\0", &[START, END].concat());
+        record[at] = octet;
+        let response = server.ask(&query("www.example. A", &[record]));
+        assert_eq!(show(&response), "FORMERR", "octet {at}");
     }
 }
 
