@@ -399,6 +399,7 @@ fn has_bad_option(snapshot: &Snapshot, request: &Request<'_>, edns: Edns<'_>) ->
     let bad_keepalive = edns.keepalive.is_some_and(|value| !value.is_empty());
     bad_keepalive && request.transport == Transport::Tcp
         || edns.bad_client_subnet && snapshot.answering.ecs.covers(request.peer)
+        || edns.bad_cookie && snapshot.cookies.is_some()
 }
 
 /// The zone that a query is for: the closest to its name. DS of a zone's own name is asked of the

@@ -133,6 +133,8 @@ fn of_several_cookies_the_first_counts() {
     let baked = baker.send(&ask(&cookie, &[9; 8]), 0);
     assert!(baked.answer.is_proven && baked.cookie.as_ref() == Some(&cookie));
     assert!(!baker.send(&ask(&[9; 8], &cookie), 0).answer.is_proven);
+    let baked = baker.send(&ask(&[9; 7], &cookie), 0);
+    assert_eq!(show(&baked.response), "FORMERR edns=1232");
 }
 
 #[test]
@@ -246,6 +248,10 @@ fn where_cookies_are_off_the_option_is_like_any_that_is_unknown() {
     let baked = baker.ask("example. TXT", CLIENT, 0);
     assert_eq!(show(&baked.response), "NOERROR aa edns=1232\nan example. 3600 TXT here");
     assert!(baked.cookie.is_none() && !baked.answer.is_proven);
+    for len in [0, 7, 9, 41] {
+        let malformed = baker.ask("example. TXT", &vec![7; len], 0);
+        assert_eq!(malformed.response, baked.response, "{len}");
+    }
     let baked = baker.send_message(&Ask::new("example. TXT"), &bare_query(CLIENT), 0);
     assert_eq!(show(&baked.response), "FORMERR rd edns=1232");
 }
