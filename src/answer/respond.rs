@@ -258,10 +258,10 @@ impl<'s> Source<'s> {
         }
         let refused = |error| Self::Nowhere(Refusal { rcode: Rcode::Refused, error: Some(error) });
         match (query.qclass, query.qtype) {
-            (CLASS_IN, RecordType::AXFR | RecordType::IXFR) => {
+            (CLASS_IN | CLASS_CH, RecordType::AXFR | RecordType::IXFR) => {
                 return refused(extended::ZONE_TRANSFER);
             }
-            (CLASS_IN, qtype) if qtype.is_meta() && qtype != RecordType::ANY => {
+            (CLASS_IN | CLASS_CH, qtype) if qtype.is_meta() && qtype != RecordType::ANY => {
                 return Self::Nowhere(Refusal::of_type(qtype));
             }
             (CLASS_IN, _) => {}

@@ -1,9 +1,11 @@
 //! RFC 4892: what a server tells of itself in class CH.
 
+use super::opt::values;
 use super::world::HEAD;
 use super::{Ask, World, show};
 
 const CH: u16 = 3;
+const EXTENDED_ERROR: u16 = 15;
 const VERSION: &str = concat!("meridian ", env!("CARGO_PKG_VERSION"));
 
 fn world(server: &str) -> World {
@@ -45,6 +47,28 @@ fn the_record_is_of_class_ch_and_its_owner_is_the_question() {
 fn another_type_is_no_data() {
     let (shown, _) = ask(&world("server.identity = \"a\"\n"), "id.server. A");
     assert_eq!(shown, "NOERROR aa");
+}
+
+#[test]
+fn a_type_that_no_record_can_have_is_refused_as_in_class_in() {
+    let world = world("server.identity = \"a\"\n");
+    for name in ["id.server.", "example."] {
+        for (rtype, rcode, error) in [
+            ("AXFR", "REFUSED", Some("zone transfer")),
+            ("IXFR", "REFUSED", Some("zone transfer")),
+            ("TYPE253", "NOTIMP", Some("type")),
+            ("TYPE254", "NOTIMP", Some("type")),
+            ("TYPE0", "FORMERR", None),
+            ("TYPE41", "FORMERR", None),
+            ("TYPE249", "FORMERR", None),
+            ("TYPE250", "FORMERR", None),
+        ] {
+            let (shown, response) = ask(&world, &format!("{name} {rtype} +edns"));
+            assert_eq!(shown, format!("{rcode} edns=1232"), "{name} {rtype}");
+            let told = error.map(|text| [&[0, 21], text.as_bytes()].concat());
+            assert_eq!(values(&response, EXTENDED_ERROR), Vec::from_iter(told), "{name} {rtype}");
+        }
+    }
 }
 
 #[test]
