@@ -33,7 +33,7 @@ pub struct Edns<'a> {
     /// Whether the server's identity is asked for (RFC 5001), however often.
     pub nsid: bool,
     /// What the TCP keepalive option holds, which is nothing in a query over TCP (RFC 7828 section
-    /// 3.2.1).
+    /// 3.2.1); of several the first that holds anything.
     pub keepalive: Option<&'a [u8]>,
     /// The Cookie option; of several the first (RFC 7873 section 5.2).
     pub cookie: Option<Cookie<'a>>,
@@ -119,7 +119,9 @@ impl<'a> Edns<'a> {
                     _ => edns.bad_client_subnet = true,
                 },
                 OPTION_NSID => edns.nsid = true,
-                OPTION_KEEPALIVE => edns.keepalive = Some(value),
+                OPTION_KEEPALIVE if edns.keepalive.is_none_or(<[u8]>::is_empty) => {
+                    edns.keepalive = Some(value);
+                }
                 OPTION_COOKIE if edns.cookie.is_none() && !edns.bad_cookie => {
                     edns.cookie = Cookie::read(value);
                     edns.bad_cookie = edns.cookie.is_none();

@@ -2,7 +2,7 @@
 
 use meridian::answer::Transport;
 
-use super::opt::{option, options};
+use super::opt::{option, options, values};
 use super::server::Server;
 use super::{Ask, World, show};
 
@@ -49,6 +49,22 @@ fn section_3_2_1_a_timeout_in_a_query_over_tcp_is_a_format_error() {
         let response = ask("", "www.example. A +edns", value, Transport::Tcp);
         assert_eq!(show(&response), "FORMERR edns=1232", "{value:?}");
     }
+}
+
+#[test]
+fn of_several_each_is_without_a_timeout() {
+    let [empty, timeout] = [&[][..], &[0, 100]].map(|value| option(KEEPALIVE, value));
+    for (first, second) in [(&timeout, &empty), (&empty, &timeout), (&timeout, &timeout)] {
+        let options = [&first[..], second].concat();
+        let transport = Transport::Tcp;
+        let ask = Ask { options, transport, ..Ask::new("www.example. A +edns") };
+        let (_, response) = ask.of(&world("").snapshot());
+        assert_eq!(show(&response), "FORMERR edns=1232");
+    }
+    let options = [&empty[..], &empty].concat();
+    let ask = Ask { options, transport: Transport::Tcp, ..Ask::new("www.example. A +edns") };
+    let (_, response) = ask.of(&world("").snapshot());
+    assert_eq!(values(&response, KEEPALIVE), [[0, 100]]);
 }
 
 #[test]
