@@ -274,8 +274,8 @@ impl<'a> Writer<'a> {
         self.len
     }
 
-    /// As [`Self::finish`], to a query with this TSIG record, whose key is not known. It comes last,
-    /// and is left out where it does not fit.
+    /// As [`Self::finish`], to a query with this TSIG record, whose key is not known. It comes last;
+    /// where it does not fit the response is truncated (RFC 8945 section 5.3).
     pub fn finish_bad_key(
         mut self,
         rcode: Rcode,
@@ -293,7 +293,10 @@ impl<'a> Writer<'a> {
         });
         match put {
             Ok(()) => self.count(Section::Additional, 1),
-            Err(Full) => self.rewind(mark),
+            Err(Full) => {
+                self.rewind(mark);
+                self.set_truncated();
+            }
         }
         self.len
     }

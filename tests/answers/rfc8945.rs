@@ -106,13 +106,15 @@ fn section_4_2_one_of_another_class_or_with_a_ttl_is_a_format_error() {
 }
 
 #[test]
-fn one_that_does_not_fit_is_left_out() {
+fn one_that_does_not_fit_is_left_out_and_the_response_truncated() {
     let labels = [b"\x3f".as_slice(), &[b'k'; 63]].concat().repeat(3);
     let long = [&labels[..], b"\0"].concat();
     let rdata = [&long[..], &START[START.len() - 8..], END].concat();
     let name = format!("{}example.", format!("{}.", "q".repeat(63)).repeat(3));
     let signed = query(&format!("{name} A"), &[tsig(&long, &rdata)]);
-    let response = server().ask(&signed);
-    assert_eq!(response[2..4], [0x80, 9], "NOTAUTH");
+    let server = server();
+    let response = server.ask(&signed);
+    assert_eq!(response[2..4], [0x82, 9], "TC, NOTAUTH");
     assert_eq!(response[10..12], [0, 0], "no additional record");
+    assert_eq!(server.tcp(&signed)[2..4], [0x80, 9], "NOTAUTH, whole");
 }
