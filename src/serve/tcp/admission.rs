@@ -46,7 +46,10 @@ impl Admission {
         }
     }
 
-    /// Holds who connects from now on to these bounds, and who is connected from its next query.
+    /// Holds who connects from now on to these bounds. Who is connected is held to `idle` and
+    /// `lifetime` from the next that it sends, or else from when it would be closed by those before:
+    /// longer ones keep it, shorter ones don't close it sooner. Too many make way for the next
+    /// newcomer: of its client for `per_client`, of anybody for `connections`.
     pub fn limit(&self, limits: Limits) {
         self.limits.store(Arc::new(limits));
     }

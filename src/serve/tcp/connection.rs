@@ -15,8 +15,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::Phase;
 use super::admission::{Claim, Eviction};
+use super::{Limits, Phase};
 
 /// A connection whose complete messages `answer` answers: it is given what has come, and room for
 /// responses.
@@ -114,9 +114,14 @@ where
 
     async fn serve(&mut self) -> End {
         let Self { stream, answer, claim, eviction, phase } = self;
-        let ends = Instant::now() + claim.limits().lifetime;
-        let mut deadline = ends.min(Instant::now() + claim.limits().idle);
-        let mut timer = pin!(sleep_until(deadline));
+        let opened = Instant::now();
+        let mut at_rest = opened;
+        // The bounds may change while it is open.
+        let end = |at_rest: Instant| {
+            let Limits { idle, lifetime, .. } = claim.limits();
+            (opened + lifetime).min(at_rest + idle)
+        };
+        let mut timer = pin!(sleep_until(end(at_rest)));
         let mut ending = pin!(reached(phase, Phase::Ending));
         let mut waiting = Waiting::default();
         loop {
@@ -127,7 +132,8 @@ where
                 () = &mut ending => return End::Parted,
                 () = eviction.come() => return End::GivenUp,
                 () = &mut timer => {
-                    // It may have been set for a query before the last.
+                    // It may have been set for a query before the last, or by other bounds.
+                    let deadline = end(at_rest);
                     if Instant::now() >= deadline {
                         return End::Parted;
                     }
@@ -137,25 +143,26 @@ where
             };
             let now = match turn {
                 Ok(Turn::Answered(at)) => {
-                    let idle = at + claim.limits().idle;
-                    let mut now = at;
-                    if !waiting.unsent.is_empty() {
+                    at_rest = at;
+                    if waiting.unsent.is_empty() {
+                        at
+                    } else {
                         claim.rest_from(at + UNDER_WAY);
+                        let idle = at + claim.limits().idle;
                         if let Err(end) = waiting.send(stream, eviction, idle).await {
                             return end;
                         }
-                        now = Instant::now();
+                        Instant::now()
                     }
-                    deadline = ends.min(idle);
-                    if deadline < timer.deadline() {
-                        timer.as_mut().reset(deadline);
-                    }
-                    now
                 }
                 Ok(Turn::Silent) => Instant::now(),
                 Ok(Turn::Closed) => return End::Parted,
                 Err(_) => return End::Broken,
             };
+            let deadline = end(at_rest);
+            if deadline < timer.deadline() {
+                timer.as_mut().reset(deadline);
+            }
             // The timer is not looked at while there is always something to read.
             if now >= deadline {
                 return End::Parted;
@@ -320,7 +327,7 @@ mod tests {
     use tokio::task::JoinHandle;
     use tokio::time::sleep;
 
-    use super::super::{Admission, Limits};
+    use super::super::Admission;
     use super::*;
 
     /// A client of a connection whose messages are answered by themselves, but for those that begin
@@ -537,6 +544,29 @@ mod tests {
             sleep(Duration::from_secs(7)).await;
         }
         assert_eq!(client.told(start).await, Duration::from_secs(63));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lower_lifetime_reaches_an_open_connection_with_its_next_query() {
+        let (mut client, start) = (Client::new(), Instant::now());
+        while start.elapsed() < Duration::from_secs(30) {
+            client.ask(b"query").await;
+            sleep(Duration::from_secs(5)).await;
+        }
+        client.admission.limit(Limits { lifetime: Duration::from_secs(20), ..LIMITS });
+        client.ask(b"last").await;
+        assert_eq!(client.told(start).await, Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_at_rest_goes_by_the_bounds_of_when_it_would_be_closed() {
+        let limits = Limits { lifetime: Duration::from_secs(5), ..LIMITS };
+        let (mut client, start) = (Client::within(limits, 1 << 20), Instant::now());
+        client.ask(b"query").await;
+        client.admission.limit(Limits { lifetime: Duration::from_secs(8), ..LIMITS });
+        sleep(Duration::from_secs(6)).await;
+        client.admission.limit(Limits { lifetime: Duration::from_secs(7), ..LIMITS });
+        assert_eq!(client.told(start).await, Duration::from_secs(8));
     }
 
     #[tokio::test(start_paused = true)]
