@@ -17,7 +17,7 @@ pub struct Key {
     pub name: &'static str,
     /// What counts when it is not there.
     pub default: Default,
-    /// A value as it may stand in the file.
+    /// A value as it may stand in the file; for a table, its header.
     pub example: &'static str,
 }
 
@@ -58,15 +58,15 @@ pub const TABLES: [&KeyTable; 16] = [
 pub(super) const SERVER_FILE: KeyTable = KeyTable {
     header: "meridian.toml",
     keys: &[
-        table("server"),
-        table("admin"),
-        table("geoip"),
-        table("log"),
-        table("probe"),
-        table("az"),
-        table("group"),
-        table("check"),
-        table("pool"),
+        table("server", "[server]"),
+        table("admin", "[admin]"),
+        table("geoip", "[geoip]"),
+        table("log", "[log]"),
+        table("probe", "[probe]"),
+        table("az", "[az.mumbai]"),
+        table("group", "[group]"),
+        table("check", "[check.web]"),
+        table("pool", "[pool.web]"),
         key("include", Default::Other, r#"["fleet.toml"]"#),
     ],
 };
@@ -74,7 +74,7 @@ pub(super) const SERVER_FILE: KeyTable = KeyTable {
 /// The tables of a zone's TOML file.
 pub(super) const POLICY_FILE: KeyTable = KeyTable {
     header: "a zone's TOML file",
-    keys: &[table("names"), table("check"), table("pool")],
+    keys: &[table("names", "[names]"), table("check", "[check.web]"), table("pool", "[pool.web]")],
 };
 
 pub(super) const SERVER: KeyTable = KeyTable {
@@ -100,8 +100,8 @@ pub(super) const SERVER: KeyTable = KeyTable {
         key("report_channel", Default::Other, r#""reports.example.net""#),
         key("cookies", Default::Example, "true"),
         key("cookie_secrets", Default::Other, r#""cookie.secrets""#),
-        table("tcp"),
-        table("rate_limit"),
+        table("tcp", "[server.tcp]"),
+        table("rate_limit", "[server.rate_limit]"),
     ],
 };
 
@@ -196,8 +196,8 @@ pub(super) const POOL: KeyTable = KeyTable {
         key("family_down", Default::Example, r#""drop""#),
         key("ecs", Default::Example, "true"),
         key("max_answers", Default::Example, "8"),
-        table("endpoints"),
-        table("rules"),
+        table("endpoints", "[pool.web.endpoints]"),
+        table("rules", "[[pool.web.rules]]"),
     ],
 };
 
@@ -222,11 +222,11 @@ pub(super) const RULE: KeyTable = KeyTable {
 };
 
 /// What `az`, `group`, `check`, `pool`, `names` and `endpoints` have by the operator's own names.
-pub(super) const AZ_ENTRY: Key = table("az.mumbai");
+pub(super) const AZ_ENTRY: Key = table("mumbai", "[az.mumbai]");
 pub(super) const GROUP_ENTRY: Key =
     key("partners", Default::Other, r#"["asn:64500", "net:198.51.100.0/24"]"#);
-pub(super) const CHECK_ENTRY: Key = table("check.web");
-pub(super) const POOL_ENTRY: Key = table("pool.web");
+pub(super) const CHECK_ENTRY: Key = table("web", "[check.web]");
+pub(super) const POOL_ENTRY: Key = table("web", "[pool.web]");
 pub(super) const NAMES_ENTRY: Key = key("www", Default::Other, r#""web""#);
 pub(super) const WEIGHTS_ENTRY: Key = key("mumbai", Default::Other, "3");
 pub(super) const ENDPOINTS_ENTRY: Key = key("mumbai", Default::Other, r#"["203.0.113.10"]"#);
@@ -242,6 +242,7 @@ const fn key(name: &'static str, default: Default, example: &'static str) -> Key
     Key { name, default, example }
 }
 
-const fn table(name: &'static str) -> Key {
-    Key { name, default: Default::Table, example: "" }
+/// A key that holds the table, or list of tables, with this header.
+const fn table(name: &'static str, header: &'static str) -> Key {
+    key(name, Default::Table, header)
 }

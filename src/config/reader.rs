@@ -448,7 +448,9 @@ impl<'a> Value<'a> {
     /// How the key may be written.
     fn remedy(self) -> String {
         match self.known {
-            Some(Key { default: Default::Table, name, .. }) => format!("write it as `[{name}]`"),
+            Some(Key { default: Default::Table, example, .. }) => {
+                format!("write it as `{example}`")
+            }
             Some(known) => format!("for example `{}`", known.assignment()),
             None => String::new(),
         }

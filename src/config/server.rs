@@ -604,6 +604,25 @@ mod tests {
     }
 
     #[test]
+    fn who_gives_a_table_s_key_a_value_is_told_the_table_s_header() {
+        let directory = Path::new("");
+        for (text, header) in [
+            ("admin = true", "[admin]"),
+            ("az = [19.08, 72.88]", "[az.mumbai]"),
+            ("az.mumbai = [19.08, 72.88]", "[az.mumbai]"),
+            ("[server]\ntcp = 5", "[server.tcp]"),
+            ("[server]\nrate_limit = 100", "[server.rate_limit]"),
+            ("[pool.web]\nendpoints = [\"192.0.2.1\"]", "[pool.web.endpoints]"),
+            ("[pool.web]\nrules = 1", "[[pool.web.rules]]"),
+        ] {
+            let (_, faults) =
+                server(text.as_bytes(), FileId(0), directory, &Environment::default());
+            let fault = faults.iter().find(|fault| fault.code == Code::WrongType.text()).unwrap();
+            assert_eq!(fault.remedy, format!("write it as `{header}`"), "{text}");
+        }
+    }
+
+    #[test]
     fn more_azs_than_there_are_ids_are_refused() {
         let text: String = (0..=MAX_AZS).map(|az| format!("[az.a{az}]\n")).collect();
         let directory = Path::new("");
