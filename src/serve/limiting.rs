@@ -1,8 +1,8 @@
 //! The rate limit as it is now, which reloads change and every UDP worker asks, and who tells of it: a
 //! task, so that no worker writes a log line.
 
-use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -101,8 +101,8 @@ struct Reporter {
     /// When the minute began in which these lines were written.
     minute: Monotonic,
     lines: usize,
-    /// Networks that began to be limited in it, beyond those that have lines.
-    others: usize,
+    /// Networks that began to be limited in it, beyond those that have lines; at most [`MOST_OTHERS`].
+    others: HashSet<IpNet>,
 }
 
 /// A network that is limited.
@@ -129,22 +129,27 @@ const CALM: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_secs(60);
 /// Networks that begin to be limited within a minute and have a line each.
 const MOST_LINES: usize = 20;
+/// Networks without a line that are told apart within a minute: who forges addresses has millions.
+const MOST_OTHERS: usize = 10_000;
 
 impl Reporter {
     /// What there is to tell since the last look.
     fn look(&mut self, limiter: &Limiter, now: Monotonic) -> Vec<Line> {
         let mut told = vec![];
         if now.saturating_since(self.minute) >= MINUTE {
-            if self.others > 0 {
-                told.push(Line::Others(self.others));
+            let others = std::mem::take(&mut self.others).len();
+            if others > 0 {
+                told.push(Line::Others(others));
             }
-            (self.minute, self.lines, self.others) = (now, 0, 0);
+            (self.minute, self.lines) = (now, 0);
         }
         limiter.take_news(|network, responses| {
             let episode = match self.limited.entry(network) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(_) if self.lines == MOST_LINES => {
-                    self.others += 1;
+                    if self.others.len() < MOST_OTHERS {
+                        self.others.insert(network);
+                    }
                     return;
                 }
                 Entry::Vacant(entry) => {
@@ -180,7 +185,11 @@ impl fmt::Display for Line {
                 write!(f, "{network} is limited no more: {responses} over the limit in {lasted} s")
             }
             Self::Others(networks) => {
-                write!(f, "more networks that are limited, without a line each: {networks}")
+                let at_least = if *networks < MOST_OTHERS { "" } else { "at least " };
+                write!(
+                    f,
+                    "more networks that are limited, without a line each: {at_least}{networks}"
+                )
             }
         }
     }
@@ -214,8 +223,11 @@ mod tests {
 
         /// So many queries from the network of this number, at a second.
         fn ask(&self, network: u8, queries: usize, second: u64) {
+            self.ask_from([192, 0, network, 1].into(), queries, second);
+        }
+
+        fn ask_from(&self, peer: IpAddr, queries: usize, second: u64) {
             let error = Answer { len: 12, kind: Kind::Error, ..Answer::none(Generation(1)) };
-            let peer = IpAddr::from([192, 0, network, 1]);
             for _ in 0..queries {
                 self.limiter.judge(&error, peer, at(second));
             }
@@ -262,5 +274,30 @@ mod tests {
         world.ask(201, 2, 162);
         assert_eq!(world.told(163).len(), 1);
         assert_eq!(world.told(300).len(), 1);
+    }
+
+    #[test]
+    fn of_a_flood_from_everywhere_ten_thousand_networks_without_a_line_are_counted() {
+        let mut world = World::new();
+        for network in 0..10_100u32 {
+            world.ask_from(IpAddr::from((network << 8).to_be_bytes()), 2, 100);
+        }
+        assert_eq!((world.told(101).len(), world.told(121).len()), (20, 20));
+        let told = "more networks that are limited, without a line each: at least 10000";
+        assert_eq!(world.told(161), [told]);
+    }
+
+    #[test]
+    fn a_network_without_a_line_is_counted_once_a_minute_however_long_it_is_limited() {
+        let mut world = World::new();
+        assert_eq!(world.told(60), [""; 0]);
+        for second in 60..85 {
+            for network in 0..25 {
+                world.ask(network, 3, second);
+            }
+            assert_eq!(world.told(second).len(), if second == 60 { 20 } else { 0 });
+        }
+        let told = world.told(120);
+        assert_eq!(told[0], "more networks that are limited, without a line each: 5");
     }
 }
