@@ -61,6 +61,8 @@ pub enum Problem {
     Value(svcb::Key),
     #[error("{key} takes {expected}")]
     BadValue { key: svcb::Key, expected: &'static str },
+    #[error("{} takes the wire form of {key}", .key.number())]
+    BadOctets { key: svcb::Key },
     #[error("{0} is mandatory, but missing")]
     MandatoryMissing(svcb::Key),
     #[error("no-default-alpn needs alpn beside it")]
@@ -90,6 +92,9 @@ impl Problem {
             | Self::NoValue(_)
             | Self::Value(_)
             | Self::BadValue { .. } => Some("see RFC 9460 sections 2 and 7"),
+            Self::BadOctets { .. } => {
+                Some("write it by name, or its octets as \\DDD (RFC 9460 section 2.1)")
+            }
             Self::MandatoryMissing(_) => {
                 Some("add it, or don't call it mandatory (RFC 9460 section 8)")
             }

@@ -36,13 +36,18 @@ impl Key {
         let is_canonical = digits.len() == 1 || !digits.starts_with(b"0");
         (is_canonical && Self(number as u16) != Self::INVALID).then_some(Self(number as u16))
     }
+
+    /// As `key12345`, also where there is a name.
+    pub(super) fn number(self) -> String {
+        format!("key{}", self.0)
+    }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match NAMES.iter().find(|(key, _)| key == self) {
             Some((_, name)) => f.write_str(name),
-            None => write!(f, "key{}", self.0),
+            None => f.write_str(&self.number()),
         }
     }
 }
@@ -66,10 +71,6 @@ pub(super) fn parse(
         parameters.push(parameter.map_err(|problem| (word.span, problem))?);
     }
     parameters.sort_by_key(|parameter| parameter.key);
-    for parameter in &parameters {
-        check_value(parameter.key, &parameter.value)
-            .map_err(|problem| (parameter.span, problem))?;
-    }
     let keys: Vec<_> = parameters.iter().map(|parameter| parameter.key).collect();
     for (index, parameter) in parameters.iter().enumerate() {
         check_among(&keys, index, &parameter.value).map_err(|problem| (parameter.span, problem))?;
@@ -110,6 +111,7 @@ pub(super) fn is_alias_with_parameters(rtype: RecordType, rdata: &[u8]) -> bool 
         && field::measure_name(&rdata[2..]).is_ok_and(|name| rdata.len() > 2 + name)
 }
 
+/// A parameter that is written by number has the wire form of its value (RFC 9460 section 2.1).
 fn parse_one(text: &[u8], span: Span) -> Result<Parameter, Problem> {
     let (name, value) = match text.iter().position(|&byte| byte == b'=') {
         Some(at) => (&text[..at], Some(unquote(&text[at + 1..]))),
@@ -128,6 +130,13 @@ fn parse_one(text: &[u8], span: Span) -> Result<Parameter, Problem> {
     if key.0 <= Key::DOHPATH.0 && key != Key::NO_DEFAULT_ALPN && value.is_empty() {
         return Err(Problem::NoValue(key));
     }
+    if name == key.number().as_bytes() {
+        check_value(key, &value).map_err(|problem| match problem {
+            Problem::BadValue { key, .. } => Problem::BadOctets { key },
+            problem => problem,
+        })?;
+        return Ok(Parameter { key, value, span });
+    }
     value = match key {
         Key::MANDATORY => mandatory(&value)?,
         Key::ALPN => alpn(&value)?,
@@ -145,6 +154,7 @@ fn parse_one(text: &[u8], span: Span) -> Result<Parameter, Problem> {
         }
         _ => value,
     };
+    check_value(key, &value)?;
     Ok(Parameter { key, value, span })
 }
 

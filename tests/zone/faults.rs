@@ -202,6 +202,11 @@ const RECORDS: &[(&str, &str)] = &[
     ("what is mandatory is there", "a HTTPS 1 . mandatory=port"),
     ("mandatory does not name itself", "a HTTPS 1 . mandatory=mandatory"),
     ("a protocol id is not empty", "a HTTPS 1 . alpn=h2,,h3"),
+    (
+        "a service parameter by number has octets",
+        "a HTTPS 1 . key1=h2,h3\na HTTPS 1 . key3=443\na HTTPS 1 . key4=192.0.2.1",
+    ),
+    ("a service parameter is there once, by name or number", "a HTTPS 1 . alpn=h2 key1=\\002h3"),
     ("an alias has no parameters", "a HTTPS 0 b.test. port=443"),
     ("an unknown type has generic data", "a TYPE65280 abc"),
     ("generic data has its length", "a TYPE65280 \\# 3 abcd"),
