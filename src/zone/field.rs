@@ -47,8 +47,9 @@ pub(super) enum Field {
     },
     Ip4,
     Ip6,
-    /// The hex that remains; how many octets by the octet before, where it is fixed.
-    Digest(&'static [(u8, usize)]),
+    /// The hex that remains; how many octets by the octet before, where it is fixed, and how many at
+    /// least elsewhere.
+    Digest(&'static [(u8, usize)], usize),
     /// The base64 that remains.
     Base64,
     /// The base64 that remains, perhaps none.
@@ -79,7 +80,7 @@ impl Field {
         matches!(
             self,
             Self::Strings
-                | Self::Digest(_)
+                | Self::Digest(..)
                 | Self::Base64
                 | Self::OptionalBase64
                 | Self::DashOrBase64
@@ -182,7 +183,7 @@ pub(super) fn write(
         }
         Field::Text => write_unescaped(text, out)?,
         // What these spell shows only when all their words are together.
-        Field::Digest(_)
+        Field::Digest(..)
         | Field::Base64
         | Field::OptionalBase64
         | Field::DashOrBase64
@@ -310,12 +311,14 @@ fn base64_digit(byte: u8) -> Option<u32> {
 /// Checks the length of a digest of the kind `selector`.
 pub(super) fn check_digest(
     lengths: &[(u8, usize)],
+    least: usize,
     selector: Option<u8>,
     len: usize,
 ) -> Result<(), Problem> {
     match lengths.iter().find(|(kind, _)| Some(*kind) == selector) {
         Some(&(_, octets)) if octets != len => Err(Problem::Digest { octets }),
         None if len == 0 => Err(Problem::Short),
+        None if len < least => Err(Problem::ShortDigest { least }),
         _ => Ok(()),
     }
 }
@@ -369,9 +372,9 @@ pub(super) fn measure(kind: Field, rdata: &[u8], at: usize) -> Result<usize, Pro
         Field::Prefixes => prefixes::check(rest).map(|()| rest.len()),
         Field::Location => location::check(rest).map(|()| location::LEN),
         Field::HostIdentity => host_identity::check(rest).map(|()| rest.len()),
-        Field::Digest(lengths) => {
+        Field::Digest(lengths, least) => {
             let selector = at.checked_sub(1).map(|before| rdata[before]);
-            check_digest(lengths, selector, rest.len()).map(|()| rest.len())
+            check_digest(lengths, least, selector, rest.len()).map(|()| rest.len())
         }
         Field::Parameters => svcb::check(rest).map(|()| rest.len()),
     }

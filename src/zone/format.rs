@@ -82,7 +82,7 @@ const FORMATS: &[Format] = &[
         fields: &[
             ("algorithm", Field::U8),
             ("type", Field::U8),
-            ("fingerprint", Field::Digest(&[(1, 20), (2, 32)])),
+            ("fingerprint", Field::Digest(&[(1, 20), (2, 32)], 1)),
         ],
     },
     Format { rtype: RecordType::TLSA, fields: CERTIFICATE_ASSOCIATION },
@@ -146,7 +146,7 @@ const FORMATS: &[Format] = &[
             ("serial", Field::U32),
             ("scheme", Field::U8),
             ("hash", Field::U8),
-            ("digest", Field::Digest(&[(1, 48), (2, 64)])),
+            ("digest", Field::Digest(&[(1, 48), (2, 64)], ZONE_DIGEST)),
         ],
     },
     Format {
@@ -260,20 +260,22 @@ const FORMATS: &[Format] = &[
 
 const TARGET: Fields = &[("target", Field::Name)];
 const TEXT: Fields = &[("text", Field::Strings)];
-const HEX: Fields = &[("data", Field::Digest(&[]))];
+const HEX: Fields = &[("data", Field::Digest(&[], 1))];
 const SERVICE: Fields =
     &[("priority", Field::U16), ("target", Field::Name), ("parameters", Field::Parameters)];
+/// The shortest, whatever the hash (RFC 8976 section 2.2.4).
+const ZONE_DIGEST: usize = 12;
 const DELEGATION_SIGNER: Fields = &[
     ("key-tag", Field::U16),
     ("algorithm", Field::Named8(ALGORITHMS)),
     ("digest-type", Field::U8),
-    ("digest", Field::Digest(&[(1, 20), (2, 32), (4, 48)])),
+    ("digest", Field::Digest(&[(1, 20), (2, 32), (4, 48)], 1)),
 ];
 const CERTIFICATE_ASSOCIATION: Fields = &[
     ("usage", Field::U8),
     ("selector", Field::U8),
     ("matching-type", Field::U8),
-    ("data", Field::Digest(&[(1, 32), (2, 64)])),
+    ("data", Field::Digest(&[(1, 32), (2, 64)], 1)),
 ];
 const KEY: Fields = &[
     ("flags", Field::U16),

@@ -47,6 +47,8 @@ pub enum Problem {
     Named { max: u32 },
     #[error("expected {octets} octets for this kind of digest")]
     Digest { octets: usize },
+    #[error("expected at least {least} octets")]
+    ShortDigest { least: usize },
     #[error("the octets end early")]
     Short,
     #[error("`{0}` is not a parameter")]
@@ -163,7 +165,7 @@ pub(super) fn parse(
         last = taken.last().map_or(last, |word| word.span);
         let kind = match kind {
             // The octet that says which digest it is, or what the gateway, may be the one at fault.
-            Field::Digest(_) if !is_sound => Field::Digest(&[]),
+            Field::Digest(_, least) if !is_sound => Field::Digest(&[], least),
             Field::Gateway { .. } | Field::LowBits(_) if !is_sound => continue,
             kind => kind,
         };
@@ -198,11 +200,11 @@ fn parse_field(
         (Field::Prefixes, _) => prefixes::parse(words, context, rdata),
         (Field::Location, _) => location::parse(words, context, rdata),
         (Field::HostIdentity, _) => host_identity::parse(words, context, rdata),
-        (Field::Digest(lengths), [first, .., last] | [first @ last]) => {
+        (Field::Digest(lengths, least), [first, .., last] | [first @ last]) => {
             let selector = rdata.last().copied();
             join(words, context, rdata);
             field::decode_hex(start, rdata)
-                .and_then(|()| field::check_digest(lengths, selector, rdata.len() - start))
+                .and_then(|()| field::check_digest(lengths, least, selector, rdata.len() - start))
                 .map_err(|problem| (first.span.to(last.span), problem))
         }
         (

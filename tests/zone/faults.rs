@@ -159,6 +159,10 @@ const RECORDS: &[(&str, &str)] = &[
     ("a tag is letters and digits", "a CAA 0 is-sue \"ca.test\""),
     ("flags have 8 bits", "a CAA 256 issue \"ca.test\""),
     ("a digest has the length of its kind", "a SSHFP 1 1 abcd"),
+    (
+        "a zone's digest has 12 octets or more, whatever its kind",
+        "a ZONEMD 1 1 240 0102030405060708090a0b\na ZONEMD \\# 7 00000001 01 f0 ab",
+    ),
     ("a digest is hex", "a TLSA 3 1 0 xyz"),
     ("an algorithm has a number or a name", "a NS ns.test.\na DS 1 RSASHA257 2 abcd"),
     ("a certificate's kind has a number or a name", "a CERT X509 0 0 AQID"),
