@@ -25,6 +25,7 @@ fn kills_while_the_state_is_written_leave_it_whole() {
     let mut random = Random::new();
     // The numbers of orders: of the last that was confirmed, and of the last that was sent.
     let (confirmed, sent) = (AtomicU64::new(0), AtomicU64::new(0));
+    let mut written = Written::default();
     for _ in 0..KILLS {
         let mut daemon = host.launch();
         if random.below(8) > 0 {
@@ -41,12 +42,20 @@ fn kills_while_the_state_is_written_leave_it_whole() {
             over.store(true, Ordering::Relaxed);
         });
         daemon.ended();
-        assert_whole(&host, &confirmed, &sent);
+        assert_whole(&host, &confirmed, &sent, &mut written);
     }
+    assert!(written.audit > 0 && written.state > 0, "some were never written: {written:?}");
     assert!(confirmed.into_inner() > 0, "no order was ever given");
 }
 
 const KILLS: u64 = 40;
+
+/// After how many kills a file had content.
+#[derive(Debug, Default)]
+struct Written {
+    audit: u64,
+    state: u64,
+}
 
 /// Gives one order after the other, each in the place of the one before, until nobody listens.
 fn give_orders(host: &Host, confirmed: &AtomicU64, sent: &AtomicU64) {
@@ -112,14 +121,17 @@ fn assert_restored(host: &Host, log: String, confirmed: &AtomicU64, sent: &Atomi
 
 /// The files can be understood as they are.
 #[track_caller]
-fn assert_whole(host: &Host, confirmed: &AtomicU64, sent: &AtomicU64) {
-    for line in read(host, "state/audit.log").lines() {
+fn assert_whole(host: &Host, confirmed: &AtomicU64, sent: &AtomicU64, written: &mut Written) {
+    let audit = read(host, "state/audit.log");
+    written.audit += u64::from(!audit.is_empty());
+    for line in audit.lines() {
         let entry: Value =
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         assert!(entry["what"].is_string(), "{line}");
     }
     let state = read(host, "state/state.json");
     if !state.is_empty() {
+        written.state += 1;
         assert!(serde_json::from_str::<Value>(&state).unwrap()["monitors"].is_object(), "{state}");
     }
     let in_force = read(host, "state/overrides.json");
