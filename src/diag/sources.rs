@@ -109,8 +109,9 @@ impl Sources {
         let text = file.text.as_ref()?;
         let number = file.line_number(span.start);
         let start = file.line_starts()[number - 1] as usize;
-        let rest = &text[start..];
-        let line = rest.split(|&byte| byte == b'\n').next().unwrap_or(rest);
+        let next = file.line_starts().get(number);
+        let end = next.map_or(text.len(), |&next| next as usize - 1);
+        let line = &text[start..end];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         Some(start..start + line.len())
     }
