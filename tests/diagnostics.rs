@@ -182,6 +182,17 @@ fn all_faults_of_all_files_are_found_in_one_run() {
 }
 
 /// Loads [`WHOLE`] with `files` in place of those of the same path, and renders what is wrong.
+#[test]
+fn of_a_file_that_was_not_meant_for_secrets_a_hundred_lines_are_told() {
+    let server = format!("[server]\ncookie_secrets = \"cookie.secrets\"\n{SERVER}");
+    let lines = "none\n".repeat(103);
+    let (load, _) = load_files(&[("meridian.toml", &server), ("cookie.secrets", &lines)]);
+    let messages: Vec<_> = load.diagnostics.iter().map(|fault| &fault.message[..]).collect();
+    assert_eq!(messages.len(), 101);
+    assert!(messages[99].ends_with("cookie.secrets:100: not 32 hexadecimal digits"));
+    assert!(messages[100].ends_with("cookie.secrets: 3 more lines are at fault"));
+}
+
 fn load_files(files: &[File<'_>]) -> (Load, String) {
     let directory = tempfile::tempdir().unwrap();
     let replaced = |path: &str| files.iter().any(|(other, _)| *other == path);
@@ -443,7 +454,10 @@ endpoints.singapore = ["203.0.113.20"]
                  [az.mumbai]\nlocation = [19.08, 72.88]\n\
                  [az.singapore]\nlocation = [1.35, 103.82]\n",
             ),
-            ("cookie.secrets", "# ours\n0123456789abcdef0123456789abcdef\n0123456789abcdef\n"),
+            (
+                "cookie.secrets",
+                "# ours\n0123456789abcdef0123456789abcdef\n0123456789abcdef\nnone\n",
+            ),
         ],
     ),
     (

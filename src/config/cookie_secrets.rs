@@ -19,7 +19,7 @@ pub(super) fn cookie_secrets(
     path: &Path,
     span: Span,
     survey: &mut Survey,
-) -> (Option<Secrets>, Option<Diagnostic>) {
+) -> (Option<Secrets>, Vec<Diagnostic>) {
     let read = files::open(path).and_then(read);
     let fingerprint = match &read {
         Ok((text, _)) => Fingerprint::of_bytes(text),
@@ -30,23 +30,28 @@ pub(super) fn cookie_secrets(
         Ok(read) => read,
         Err(error) => {
             let fault = Code::Unreadable.at(span, unreadable(path, &error));
-            return (None, Some(fault.remedy("check the path and who may read it")));
+            return (None, vec![fault.remedy("check the path and who may read it")]);
         }
     };
     let path = path.display();
     match secrets(&text) {
-        Ok(secrets) if mode & OTHERS == 0 => (Some(secrets), None),
+        Ok(secrets) if mode & OTHERS == 0 => (Some(secrets), vec![]),
         Ok(secrets) => {
             let message = format!("everybody on this host may read {path}");
             let fault = Code::OpenSecrets.at(span, message).label("not secret");
-            (Some(secrets), Some(fault.remedy(format!("`chmod o= {path}`"))))
+            (Some(secrets), vec![fault.remedy(format!("`chmod o= {path}`"))])
         }
-        Err((line, why)) => {
-            let place = line.map(|line| format!(":{line}")).unwrap_or_default();
-            let fault = Code::BadSecrets.at(span, format!("{path}{place}: {why}"));
+        Err(faults) => {
+            let more = faults.len().saturating_sub(MAX_FAULTS);
             let remedy = "write one secret a line: 32 hexadecimal digits, as `openssl rand -hex 16` \
                           makes them";
-            (None, Some(fault.label("no secrets to use").remedy(remedy)))
+            let told = faults.into_iter().take(MAX_FAULTS).map(|(line, why)| {
+                let place = line.map(|line| format!(":{line}")).unwrap_or_default();
+                format!("{path}{place}: {why}")
+            });
+            let more = (more > 0).then(|| format!("{path}: {more} more lines are at fault"));
+            let fault = |message| Code::BadSecrets.at(span, message).label("no secrets to use");
+            (None, told.chain(more).map(|message| fault(message).remedy(remedy)).collect())
         }
     }
 }
@@ -58,24 +63,34 @@ fn read(mut file: File) -> io::Result<(Vec<u8>, u32)> {
     Ok((text, file.metadata()?.mode()))
 }
 
-/// The secrets in `text`; or in which line is a fault, if in one, and what it is.
-fn secrets(text: &[u8]) -> Result<Secrets, (Option<usize>, &'static str)> {
-    let mut found: Vec<Secret> = vec![];
+/// The line that a fault is in, if it is in one, and what it is.
+type Fault = (Option<usize>, &'static str);
+
+/// The secrets in `text`, or all its faults.
+fn secrets(text: &[u8]) -> Result<Secrets, Vec<Fault>> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let (mut found, mut faults) = (vec![], vec![]);
     for (index, line) in text.split(|&octet| octet == b'\n').enumerate() {
         let line = line.split(|&octet| octet == b'#').next().unwrap_or_default().trim_ascii();
         if line.is_empty() {
             continue;
         }
-        let fault = |why| (Some(index + 1), why);
-        let secret = secret(line).ok_or(fault("not 32 hexadecimal digits"))?;
-        if found.contains(&secret) {
-            return Err(fault("the same secret as in an earlier line"));
-        }
-        found.push(secret);
+        let why = match secret(line) {
+            Some(secret) if !found.contains(&secret) => {
+                found.push(secret);
+                continue;
+            }
+            Some(_) => "the same secret as in an earlier line",
+            None => "not 32 hexadecimal digits",
+        };
+        faults.push((Some(index + 1), why));
     }
     let mut found = found.into_iter();
-    let first = found.next().ok_or((None, "no secret in it"))?;
-    Ok(Secrets::new(first, found.collect()))
+    match found.next() {
+        Some(first) if faults.is_empty() => Ok(Secrets::new(first, found.collect())),
+        None if faults.is_empty() => Err(vec![(None, "no secret in it")]),
+        Some(_) | None => Err(faults),
+    }
 }
 
 fn secret(digits: &[u8]) -> Option<Secret> {
@@ -90,6 +105,11 @@ fn secret(digits: &[u8]) -> Option<Secret> {
     }
     Some(Secret::new(octets))
 }
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Those that are told of one by one: a file may be another than was meant.
+const MAX_FAULTS: usize = 100;
 
 /// The permission bit by which everybody may read a file.
 const OTHERS: u32 = 0o004;
@@ -110,14 +130,30 @@ mod tests {
 
     #[test]
     fn a_fault_is_told_with_its_line() {
-        let fault = |text: &str| secrets(text.as_bytes()).unwrap_err();
+        let faults = |text: &str| secrets(text.as_bytes()).unwrap_err();
         let digits = "not 32 hexadecimal digits";
-        assert_eq!(fault(&FIRST[1..]), (Some(1), digits));
-        assert_eq!(fault(&format!("\n{FIRST}0")), (Some(2), digits));
-        assert_eq!(fault(&format!("{FIRST}\n{}", FIRST.replace('e', "g"))), (Some(2), digits));
-        assert_eq!(fault(&format!("{FIRST} {SECOND}")), (Some(1), digits));
+        assert_eq!(faults(&FIRST[1..]), [(Some(1), digits)]);
+        assert_eq!(faults(&format!("\n{FIRST}0")), [(Some(2), digits)]);
+        assert_eq!(faults(&format!("{FIRST}\n{}", FIRST.replace('e', "g"))), [(Some(2), digits)]);
+        assert_eq!(faults(&format!("{FIRST} {SECOND}")), [(Some(1), digits)]);
         let twice = format!("{FIRST}\n{SECOND}\n{}", FIRST.to_uppercase());
-        assert_eq!(fault(&twice), (Some(3), "the same secret as in an earlier line"));
-        assert_eq!(fault("# none\n"), (None, "no secret in it"));
+        assert_eq!(faults(&twice), [(Some(3), "the same secret as in an earlier line")]);
+        assert_eq!(faults("# none\n"), [(None, "no secret in it")]);
+    }
+
+    #[test]
+    fn all_faults_are_told_and_none_twice() {
+        let text = format!("x\n{FIRST}\n{FIRST}\ny\n");
+        let lines: Vec<_> =
+            secrets(text.as_bytes()).unwrap_err().into_iter().map(|(line, _)| line).collect();
+        assert_eq!(lines, [Some(1), Some(3), Some(4)]);
+        assert_eq!(secrets(b"x\n").unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let text = format!("\u{feff}{FIRST}\n");
+        assert_eq!(secrets(text.as_bytes()), secrets(FIRST.as_bytes()));
+        assert!(secrets(FIRST.as_bytes()).is_ok());
     }
 }

@@ -252,9 +252,9 @@ impl Loader<'_> {
         if let (Some(path), Some(span)) =
             (&server.settings.cookie_secrets, server.cookie_secrets_span)
         {
-            let (secrets, fault) = cookie_secrets(path, span, &mut self.contents.survey);
+            let (secrets, of_secrets) = cookie_secrets(path, span, &mut self.contents.survey);
             server.cookie_secrets = secrets.map(Arc::new);
-            faults.extend(fault);
+            faults.extend(of_secrets);
         }
         let of_authorities = server.authorities();
         faults.extend(self.authorities.faults(of_authorities, &mut self.contents));
