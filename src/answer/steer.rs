@@ -26,8 +26,9 @@ pub(super) enum ClientFrom {
     Subnet,
     /// The peer, since there is no Client Subnet, it reveals nothing, or it is not honoured.
     Peer,
-    /// The peer, since the Client Subnet can't be routed and no rule names it: for all clients in
-    /// it, or for its first address alone where it holds others that can be, or are named.
+    /// The peer, since the Client Subnet's first address can't be routed and no rule names it: for all
+    /// clients in the subnet, or as many of them around that address as hold none that can be routed
+    /// or is named.
     PeerForUnroutable { scope: u8 },
 }
 
@@ -46,9 +47,7 @@ impl Client {
                 Self { address, from: ClientFrom::Subnet }
             }
             Some((address, source)) => {
-                let is_whole = IpNet::new(address, source)
-                    .is_ok_and(|net| !holds_routable(net) && !view.has_net_in(net));
-                let scope = if is_whole { source } else { IpNet::from(address).prefix_len() };
+                let scope = unplaced_prefix_len(address, source, view);
                 Self { address: peer, from: ClientFrom::PeerForUnroutable { scope } }
             }
             None => Self { address: peer, from: ClientFrom::Peer },
@@ -208,6 +207,22 @@ impl<'s> Steered<'s> {
         };
         own.max(before)
     }
+}
+
+/// The length, `source` or more, of the widest prefix around `address` of whose clients none is placed
+/// by its own address: what is so of a prefix is so of all within it.
+fn unplaced_prefix_len(address: IpAddr, source: u8, view: &View) -> u8 {
+    let is_unplaced = |net| !holds_routable(net) && !view.has_net_in(net);
+    let (mut low, mut high) = (source, IpNet::from(address).prefix_len());
+    while low < high {
+        let middle = low.midpoint(high);
+        if IpNet::new(address, middle).is_ok_and(is_unplaced) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    high
 }
 
 /// A TTL as records have it.

@@ -146,7 +146,8 @@ proptest! {
         let (_, response) = ask.of(snapshot);
         let Some(scope) = scope(&response) else { return Ok(()) };
         let records = |response: &[u8]| show(response).split_once('\n').map(|(_, rest)| rest.to_owned());
-        for random in others {
+        let ends = [u128::MIN, u128::MAX];
+        for random in others.into_iter().chain(ends) {
             let other = within(subnet.addr(), scope, random);
             let ask = Ask { subnet: Some(other.into()), ..ask.clone() };
             let (_, answer) = ask.of(snapshot);

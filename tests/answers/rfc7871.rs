@@ -93,8 +93,18 @@ fn section_11_3_a_subnet_that_cannot_be_routed_means_the_peer_with_the_source_as
 }
 
 #[test]
-fn a_subnet_of_which_a_part_cannot_be_routed_has_a_scope_of_full_length() {
-    for (subnet, scope) in [("198.51.100.0/22", 32), ("0.0.0.0/2", 32), ("2001:db8::/31", 128)] {
+fn a_subnet_of_which_a_part_cannot_be_routed_has_the_scope_of_the_part_around_its_first_address() {
+    for (subnet, scope) in [
+        ("198.51.100.0/22", 24),
+        ("0.0.0.0/2", 8),
+        ("0.0.0.0/8", 8),
+        ("2001:db8::/31", 32),
+        ("64:ff9b::/64", 104),
+        ("::ffff:0.0.0.0/97", 104),
+        // In a /64 that holds embedded IPv4 addresses.
+        ("64:ff9b::1:0:0/96", 128),
+        ("::/3", 128),
+    ] {
         let (address, source) = subnet.split_once('/').unwrap();
         expect(
             &format!("www.example. A +from=1.0.0.9 +subnet={subnet}"),
@@ -335,10 +345,12 @@ fn section_11_3_a_subnet_that_cannot_be_routed_decides_where_a_rule_names_it() {
         ("10.1.2.0/24", 16, 32),
         ("192.168.0.0/16", 16, 52),
         ("fd00:1::/56", 48, 52),
-        // Nobody names these: the peer, for all of the subnet, or for one address where some are named.
+        // Nobody names these: the peer, for all of the subnet, or for the part of it around its first address of
+        // which none is named.
         ("10.2.0.0/16", 16, 42),
-        ("10.0.0.0/8", 32, 42),
-        ("fd00::/16", 128, 42),
+        ("10.0.0.0/8", 16, 42),
+        ("10.0.0.0/15", 16, 42),
+        ("fd00::/16", 32, 42),
     ] {
         let (address, source) = subnet.split_once('/').unwrap();
         expect(
