@@ -77,14 +77,20 @@ impl Limited {
     }
 }
 
-/// Tells of a limit, once a second, for as long as it is polled.
-pub(super) async fn tell(limited: Arc<Limited>) {
+/// Tells of a limit, once a second, for as long as it is the one in force, and then of the ends.
+pub(super) async fn tell(limited: Arc<Limited>, limiting: Limiting) {
     let mut reporter = Reporter::default();
     let log_only = limited.settings().log_only;
     let note = if log_only { " (log_only: nothing is withheld)" } else { "" };
-    loop {
+    let mut is_in_force = true;
+    while is_in_force {
         tokio::time::sleep(LOOK).await;
-        for line in reporter.look(&limited.limiter, limited.now()) {
+        is_in_force = limiting.load().as_ref().is_some_and(|now| Arc::ptr_eq(now, &limited));
+        let mut lines = reporter.look(&limited.limiter, limited.now());
+        if !is_in_force {
+            lines.extend(reporter.take_rest());
+        }
+        for line in lines {
             match line {
                 Line::Begins(network) => tracing::warn!(%network, "{line}{note}"),
                 Line::Ends { network, .. } => tracing::info!(%network, "{line}{note}"),
@@ -137,10 +143,7 @@ impl Reporter {
     fn look(&mut self, limiter: &Limiter, now: Monotonic) -> Vec<Line> {
         let mut told = vec![];
         if now.saturating_since(self.minute) >= MINUTE {
-            let others = std::mem::take(&mut self.others).len();
-            if others > 0 {
-                told.push(Line::Others(others));
-            }
+            told.extend(self.take_others());
             (self.minute, self.lines) = (now, 0);
         }
         limiter.take_news(|network, responses| {
@@ -162,15 +165,32 @@ impl Reporter {
             episode.last = now;
         });
         self.limited.retain(|&network, episode| {
-            let Episode { began, last, responses } = *episode;
-            let is_over = now.saturating_since(last) >= CALM;
+            let is_over = now.saturating_since(episode.last) >= CALM;
             if is_over {
-                let lasted = last.saturating_since(began) + LOOK;
-                told.push(Line::Ends { network, responses, lasted });
+                told.push(episode.end(network));
             }
             !is_over
         });
         told
+    }
+
+    /// What there is to tell when nothing is limited any more.
+    fn take_rest(&mut self) -> Vec<Line> {
+        let others = self.take_others();
+        let ends = self.limited.drain().map(|(network, episode)| episode.end(network));
+        others.into_iter().chain(ends).collect()
+    }
+
+    fn take_others(&mut self) -> Option<Line> {
+        let others = std::mem::take(&mut self.others).len();
+        (others > 0).then_some(Line::Others(others))
+    }
+}
+
+impl Episode {
+    fn end(&self, network: IpNet) -> Line {
+        let lasted = self.last.saturating_since(self.began) + LOOK;
+        Line::Ends { network, responses: self.responses, lasted }
     }
 }
 
@@ -274,6 +294,19 @@ mod tests {
         world.ask(201, 2, 162);
         assert_eq!(world.told(163).len(), 1);
         assert_eq!(world.told(300).len(), 1);
+    }
+
+    #[test]
+    fn what_is_limited_when_the_limit_goes_is_told_at_once() {
+        let mut world = World::new();
+        for network in 0..25 {
+            world.ask(network, 3, 100);
+        }
+        assert_eq!(world.told(101).len(), 20);
+        let rest: Vec<_> = world.reporter.take_rest().iter().map(Line::to_string).collect();
+        assert_eq!(rest[0], "more networks that are limited, without a line each: 5");
+        let ends = rest.iter().filter(|line| line.ends_with("no more: 2 over the limit in 1 s"));
+        assert_eq!((ends.count(), rest.len()), (20, 21));
     }
 
     #[test]

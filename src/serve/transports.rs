@@ -29,8 +29,8 @@ pub struct Transports {
     shared: Shared,
     totals: Totals,
     limiting: Limiting,
-    /// The task that tells of the limit; it ends with this.
-    teller: JoinSet<()>,
+    /// The tasks that tell of the limit and of those before it; they end with this.
+    tellers: JoinSet<()>,
     admission: Admission,
     /// Of all TCP connections.
     tally: Arc<Mutex<Arc<Tally>>>,
@@ -112,7 +112,7 @@ impl Transports {
             tally: Arc::new(Mutex::new(totals.tally(Transport::Tcp))),
             totals,
             limiting: Limiting::default(),
-            teller: JoinSet::new(),
+            tellers: JoinSet::new(),
             open: vec![],
             leaving: Leaving::default(),
             spare: vec![],
@@ -249,9 +249,9 @@ impl Transports {
         }
         let limited = settings.map(|settings| Arc::new(Limited::new(settings.clone())));
         self.limiting.store(limited.clone());
-        self.teller = JoinSet::new();
+        while self.tellers.try_join_next().is_some() {}
         if let Some(limited) = limited {
-            self.teller.spawn(limiting::tell(limited));
+            self.tellers.spawn(limiting::tell(limited, self.limiting.clone()));
         }
     }
 

@@ -121,6 +121,24 @@ fn a_flood_from_one_network_is_limited_and_another_is_answered() {
 }
 
 #[test]
+fn the_end_is_told_of_networks_that_are_limited_when_a_reload_changes_or_removes_the_limit() {
+    let host = limited("slip = 1");
+    let mut daemon = host.start();
+    let flood = |daemon: &mut Daemon| {
+        Flood::from([127, 0, 9, 1], daemon).until_short("text.app.example TXT", &[]);
+        daemon.wait("127.0.9.0/24 is limited: it asks for more than it may");
+    };
+    flood(&mut daemon);
+    host.edit("meridian.toml", "responses_per_second = 1", "responses_per_second = 2");
+    host.meridian(&["reload"]).success();
+    daemon.wait("127.0.9.0/24 is limited no more: ");
+    flood(&mut daemon);
+    host.write("meridian.toml", SERVER);
+    host.meridian(&["reload"]).success();
+    daemon.wait("127.0.9.0/24 is limited no more: ");
+}
+
+#[test]
 fn a_client_that_is_sent_a_short_response_is_answered_by_tcp() {
     let daemon = limited("slip = 1").start();
     let flood = Flood::from([127, 0, 0, 1], &daemon);
