@@ -70,7 +70,7 @@ impl Settings {
             identity: identity.map(Into::into),
             chaos: Chaos::new(&self.chaos, identity),
             report_channel: self.report_channel.as_ref().map(Name::to_lowercase),
-            keepalive: tenths(self.tcp.idle),
+            keepalive: tenths(self.tcp.idle.min(self.tcp.lifetime)),
         }
     }
 

@@ -28,6 +28,7 @@ fn section_3_3_1_over_tcp_the_timeout_is_the_connection_s_in_units_of_100_ms() {
         ("server.tcp.idle = \"1h\"\n", 36_000),
         ("server.tcp.idle = \"100ms\"\n", 1),
         ("server.tcp.idle = \"199ms\"\n", 1),
+        ("server.tcp.lifetime = \"5s\"\n", 50),
     ] {
         let response = ask(setting, "www.example. A +edns", &[], Transport::Tcp);
         assert_eq!(options(&response), [(KEEPALIVE, units.to_be_bytes().to_vec())], "{setting}");
