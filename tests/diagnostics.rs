@@ -473,6 +473,25 @@ endpoints.singapore = ["203.0.113.20"]
         ],
     ),
     (
+        Code::UnreachableLimit,
+        &[(
+            "meridian.toml",
+            r#"
+[server.tcp]
+idle = "10m"
+lifetime = "5m"
+connections = 50
+per_client = 100
+
+[az.mumbai]
+location = [19.08, 72.88]
+
+[az.singapore]
+location = [1.35, 103.82]
+"#,
+        )],
+    ),
+    (
         Code::UnusedAz,
         &[(
             "zones/app.example.toml",

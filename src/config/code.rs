@@ -57,6 +57,8 @@ pub enum Code {
     BadSecrets,
     /// Everybody may read the file of cookie secrets.
     OpenSecrets,
+    /// A limit of TCP connections is above one that always comes first.
+    UnreachableLimit,
     /// An az is in no pool.
     UnusedAz,
     /// A key says nothing for a check of this type.
@@ -167,7 +169,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 78] = [
+    pub const ALL: [Self; 79] = [
         Self::Unreadable,
         Self::DuplicateOrigin,
         Self::BadFileName,
@@ -193,6 +195,7 @@ impl Code {
         Self::HeldDatabase,
         Self::BadSecrets,
         Self::OpenSecrets,
+        Self::UnreachableLimit,
         Self::UnusedAz,
         Self::MisplacedCheckKey,
         Self::SlowFastInterval,
@@ -276,6 +279,7 @@ impl Code {
             Self::HeldDatabase => "geoip/held-database",
             Self::BadSecrets => "cookies/bad-secrets",
             Self::OpenSecrets => "cookies/open-secrets",
+            Self::UnreachableLimit => "tcp/unreachable-limit",
             Self::UnusedAz => "az/unused",
             Self::MisplacedCheckKey => "check/misplaced-key",
             Self::SlowFastInterval => "check/slow-fast-interval",
@@ -338,6 +342,7 @@ impl Code {
             Self::StrayFile
             | Self::NoZones
             | Self::OpenSecrets
+            | Self::UnreachableLimit
             | Self::UnusedAz
             | Self::OlderDatabase
             | Self::OldDatabase

@@ -306,12 +306,40 @@ impl Reader<'_> {
         let shortest = Duration::from_millis(100);
         let idle = self.duration(&tcp, "idle", shortest, MAX_IDLE);
         let lifetime = self.duration(&tcp, "lifetime", Duration::from_secs(1), MAX_LIFETIME);
-        TcpSettings {
+        let settings = TcpSettings {
             idle: idle.unwrap_or(Duration::from_secs(10)),
             lifetime: lifetime.unwrap_or(Duration::from_secs(60 * 60)),
             connections: self.count(&tcp, "connections", MAX_CONNECTIONS).unwrap_or(10_000),
             per_client: self.count(&tcp, "per_client", MAX_CONNECTIONS).unwrap_or(100),
+        };
+        let TcpSettings { idle, lifetime, connections, per_client } = settings;
+        if idle > lifetime {
+            let limits =
+                [idle, lifetime].map(|limit| humantime::format_duration(limit).to_string());
+            self.report_unreachable(&tcp, ["idle", "lifetime"], limits);
         }
+        if per_client > connections {
+            let limits = [per_client, connections].map(|limit| limit.to_string());
+            self.report_unreachable(&tcp, ["per_client", "connections"], limits);
+        }
+        settings
+    }
+
+    /// Warns of a limit that the file sets so high that another comes first.
+    fn report_unreachable(
+        &mut self,
+        tcp: &Table<'_>,
+        keys: [&'static str; 2],
+        limits: [String; 2],
+    ) {
+        let ([high, low], [above, below]) = (keys, limits);
+        let Some(value) = tcp.get(high, self.faults) else { return };
+        let message = format!("`{high}` {above} is above `{low}` {below}");
+        let mut fault = Code::UnreachableLimit.at(value.span, message).label("never reached");
+        if let Some(other) = tcp.get(low, self.faults) {
+            fault = fault.related(other.span, "comes first");
+        }
+        self.faults.push(fault.remedy(format!("lower `{high}`, or raise `{low}`")));
     }
 
     fn admin(&mut self, top: &Table<'_>) -> Option<SocketAddr> {
@@ -586,6 +614,13 @@ mod tests {
         assert_eq!((default.responses_per_second, default.slip), (200, 2));
         let allow = limit("[server.rate_limit]\nallow = [\"192.0.2.0/24\"]\n").unwrap().allow;
         assert_eq!(allow, ["192.0.2.0/24".parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_limit_that_nobody_set_is_no_fault_though_another_comes_first() {
+        let text = "[server.tcp]\nlifetime = \"5s\"\nconnections = 50\n";
+        let tcp = settings(text, &Environment::default()).tcp;
+        assert!(tcp.idle > tcp.lifetime && tcp.per_client > tcp.connections, "{tcp:?}");
     }
 
     #[test]
