@@ -127,7 +127,11 @@ impl Control {
     ) -> std::io::Result<Handle> {
         let now = clock.now();
         let (restored, saver) = match store {
-            Ok(store) => (Restored::of(&store), Some(Saver::spawn(store)?)),
+            Ok(store) => {
+                let restored = Restored::of(&store);
+                let saver = Saver::spawn(store, restored.overrides.clone())?;
+                (restored, Some(saver))
+            }
             Err(reason) => (Restored { fault: Some(reason), ..Restored::default() }, None),
         };
         let Restored { saved, overrides, orders, fault } = restored;
@@ -250,7 +254,7 @@ impl Control {
     }
 
     fn adopt(&mut self, store: Store) {
-        match Saver::spawn(store) {
+        match Saver::spawn(store, self.director.overrides().clone()) {
             Ok(saver) => {
                 self.saver = Some(saver);
                 self.save = Some(self.clock.now().mono);

@@ -57,13 +57,14 @@ const QUEUE: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Saver {
-    pub(super) fn spawn(store: Store) -> std::io::Result<Self> {
+    /// With what is in force by now.
+    pub(super) fn spawn(store: Store, in_force: Overrides) -> std::io::Result<Self> {
         let (work, received) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
         let fault = Fault::default();
         let told = fault.clone();
         thread::Builder::new().name("store".into()).spawn(move || {
-            run(&store, received, &told);
+            run(&store, in_force, received, &told);
             drop(store);
             // Nobody waits after a disk that took too long.
             let _ = end.send(());
@@ -115,14 +116,14 @@ impl Saver {
     }
 }
 
-fn run(store: &Store, mut work: mpsc::Receiver<Work>, fault: &Fault) {
+fn run(store: &Store, mut confirmed: Overrides, mut work: mpsc::Receiver<Work>, fault: &Fault) {
     while let Some(work) = work.blocking_recv() {
         match work {
-            Work::Health(state) => match store.save(&state) {
+            Work::Health(state) => match save(store, &state, &confirmed) {
                 Ok(()) if fault.swap(None).is_none() => {}
                 Ok(()) => tracing::info!("health is saved again"),
-                Err(error) => {
-                    let text = format!("can't save health, so a restart would lose it: {error}");
+                Err((what, error)) => {
+                    let text = format!("{what}: {error}");
                     if fault.load().is_none() {
                         tracing::error!(%error, "{text}");
                     }
@@ -131,9 +132,27 @@ fn run(store: &Store, mut work: mpsc::Receiver<Work>, fault: &Fault) {
             },
             Work::Overrides { in_force, entries, written } => {
                 let result = store.record(&in_force, &entries).map_err(NotWritten::from);
+                if result.is_ok() {
+                    confirmed = in_force;
+                }
                 // Control has ended if nobody takes it.
                 let _ = written.send(result);
             }
         }
     }
+}
+
+/// Also the overrides, if they are not there any more. An error goes with what can't be done.
+fn save(
+    store: &Store,
+    state: &Saved,
+    confirmed: &Overrides,
+) -> Result<(), (&'static str, StoreError)> {
+    let health = store.save(state);
+    health.map_err(|error| ("can't save health, so a restart would lose it", error))?;
+    if confirmed.is_empty() {
+        return Ok(());
+    }
+    let kept = store.keep_in_force(confirmed);
+    kept.map_err(|error| ("can't save overrides again, so a restart would lose them", error))
 }

@@ -35,6 +35,16 @@ impl Store {
         self.commit(&IN_FORCE)
     }
 
+    /// Writes what is in force again if its file is gone, as when the directory was made anew.
+    pub fn keep_in_force<T: Serialize>(&self, in_force: &T) -> Result<(), StoreError> {
+        let path = self.directory.join(IN_FORCE.name);
+        if path.try_exists().map_err(failed(Operation::Read, &path))? {
+            return Ok(());
+        }
+        self.prepare(&IN_FORCE, in_force)?;
+        self.commit(&IN_FORCE)
+    }
+
     fn append<E: Serialize>(&self, entries: &[E]) -> Result<(), StoreError> {
         let path = self.directory.join(AUDIT);
         let write = || {

@@ -55,6 +55,23 @@ fn a_state_directory_that_is_away_holds_up_nothing_and_is_written_to_once_it_is_
 }
 
 #[test]
+fn a_state_directory_that_is_made_anew_gets_the_overrides_without_another_order() {
+    let (mut fleet, host) = steered();
+    let mut daemon = host.start();
+    drain(&host, "saopaulo").success();
+    fs::remove_dir_all(host.path("state")).unwrap();
+    fleet.sydney.kill();
+    eventually("status says so", || fault(&host).starts_with(TOLD).then_some(()));
+    fs::create_dir(host.path("state")).unwrap();
+    daemon.wait("health is saved again");
+    daemon.signal(Signal::SIGKILL);
+    daemon.ended();
+    let _daemon = host.start();
+    let given = host.meridian(&["overrides"]).success();
+    assert!(given.contains("saopaulo"), "{given}");
+}
+
+#[test]
 fn a_disk_that_fills_up_leaves_every_line_of_the_audit_log_whole() {
     in_namespaces(|| {
         let (_fleet, host) = server();
