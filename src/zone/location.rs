@@ -96,7 +96,7 @@ impl Words<'_, '_> {
         let start = self.last;
         let mut total = self.next(angle.expected, |text| {
             let degrees = u32::try_from(decimal(text, 0)?).ok()?;
-            (degrees <= angle.degrees).then_some(degrees * DEGREE)
+            (degrees <= angle.degrees).then(|| degrees * DEGREE)
         })?;
         let mut units = UNITS.into_iter();
         let is_above = loop {

@@ -171,7 +171,10 @@ const RECORDS: &[(&str, &str)] = &[
     ("a gateway is of its type", "a IPSECKEY 10 1 2 2001:db8:: AQID\na IPSECKEY 10 0 2 gw. AQID"),
     ("a gateway's type is 0 to 3", "a IPSECKEY 10 4 2 . AQID"),
     ("a relay is of its type", "a AMTRELAY 0 1 3 b..test.\na AMTRELAY 0 2 1 192.0.2.1"),
-    ("a location begins with a latitude", "a LOC 91 N 180 E 0m\na LOC 42 60 N 0 E 0"),
+    (
+        "a location begins with a latitude",
+        "a LOC 91 N 180 E 0m\na LOC 42 60 N 0 E 0\na LOC 4294967295 N 0 E 0",
+    ),
     ("a location goes on with a longitude", "a LOC 1 2 3.4 S 180 0 0.001 E 0m\na LOC 1 N"),
     (
         "a location ends with metres",
