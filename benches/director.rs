@@ -60,6 +60,7 @@ fn calm_result(bencher: Bencher<'_, '_>) {
 fn drain(director: &Director, now: Now) -> Override {
     Override {
         kind: OverrideKind::Drain,
+        to: meridian::route::Share::NONE,
         given: "az00".into(),
         targets: director.expand("az00").expect("there is such an az"),
         reason: "deploy".into(),
@@ -152,6 +153,7 @@ fn routing(addresses: Addresses) -> Routing {
             min_ttl: Duration::from_secs(5),
             all_down: AllDown::Open,
             hold: Duration::from_secs(60),
+            failback: meridian::route::Failback::Auto,
             min_up: MinUp::Count(1),
             family_down: FamilyDown::Drop,
             ecs: true,

@@ -69,6 +69,14 @@ impl Wall {
     }
 }
 
+impl Add<Duration> for Wall {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration))
+    }
+}
+
 /// As in `2026-11-24T07:34:09.25Z`.
 impl fmt::Display for Wall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -173,7 +173,10 @@ impl From<Unordered> for Failure {
     fn from(error: Unordered) -> Self {
         let status = match &error {
             Unordered::Refused(
-                OrderError::Duration(_) | OrderError::Reason | OrderError::Target(_),
+                OrderError::Duration(_)
+                | OrderError::Reason
+                | OrderError::Share(_)
+                | OrderError::Target(_),
             ) => StatusCode::BAD_REQUEST,
             Unordered::Refused(OrderError::NotOverridden(_)) => StatusCode::NOT_FOUND,
             Unordered::Refused(OrderError::Last(_)) => StatusCode::CONFLICT,

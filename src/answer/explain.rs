@@ -84,6 +84,9 @@ pub struct Steering {
     pub rule: Option<ExplainedRule>,
     /// The client's slot, where that decides the order.
     pub slot: Option<usize>,
+    /// The client's slot among the shares of azs that ramp, are drained in part or are full, where that
+    /// decides.
+    pub share_slot: Option<usize>,
     /// The azs in the client's order.
     pub azs: Vec<ExplainedAz>,
     /// Of the asked types of addresses, those of which the az has more than an answer holds.
@@ -290,6 +293,7 @@ fn steering(
         place: explained_place(snapshot, place, found.network.to_string()),
         rule: rule.map(|found| explained_rule(view, found)),
         slot: steered.slot.map(Slot::index),
+        share_slot: steered.share_slot.map(Slot::index),
         azs: explained_azs(snapshot, steered, place, health),
         windows: windows(steered, rtype),
         tier: steered.choice.tier as u8,
@@ -414,6 +418,10 @@ fn state(state: AzState) -> &'static str {
     match state {
         AzState::Eligible => "eligible",
         AzState::Held { .. } => "held",
+        AzState::Suppressed { .. } => "suppressed",
+        AzState::Ramping(_) => "ramping",
+        AzState::AwaitingRelease { .. } => "awaiting release",
+        AzState::Unfit => "unfit",
         AzState::UnderMinUp => "under min_up",
         AzState::Down => "down",
         AzState::Awaited => "awaiting its first probe",

@@ -66,6 +66,8 @@ pub(super) struct Steered<'s> {
     pub(super) preference: PreferenceId,
     /// The slot that decided the order, if one did.
     pub(super) slot: Option<Slot>,
+    /// The slot that decided whether azs that admit a share of clients admit this one, if it did.
+    pub(super) share_slot: Option<Slot>,
     pub(super) choice: Choice,
     /// The chosen az, with its addresses; `None` where no az may be given.
     pub(super) az: Option<&'s AzRoute>,
@@ -86,6 +88,7 @@ pub(super) struct Asked<'s> {
     located: Located,
     preference: PreferenceId,
     slot: Option<Slot>,
+    share_slot: Option<Slot>,
     choice: Choice,
 }
 
@@ -120,7 +123,8 @@ impl<'s> Steered<'s> {
         let preferences = snapshot.routing.preferences.get(pool.view)?;
         let slot = || Slot::of(Salt::Weights, client.address);
         let (preference, slot) = preferences.in_slot(located.preference, slot);
-        let choice = routes.choice(preference);
+        let share_slot = || Slot::of(Salt::Ramps, client.address);
+        let (choice, share_slot) = routes.row.choice(preference, share_slot);
         let az = choice.az.map(usize::from);
         let ttl = if choice.short_ttl { pool.min_ttl } else { pool.ttl };
         Some(Self {
@@ -130,6 +134,7 @@ impl<'s> Steered<'s> {
             located,
             preference,
             slot,
+            share_slot,
             choice,
             az: az.and_then(|index| routes.azs.get(index)),
             az_id: az.and_then(|index| Some(pool.azs.get(index)?.az)),
@@ -148,19 +153,31 @@ impl<'s> Steered<'s> {
         subnet: Option<ClientSubnet<'_>>,
     ) -> Option<Self> {
         let decided = Self::in_pool(snapshot, fallback, peer, subnet)?;
-        let Self { pool_id, pool, client, located, preference, slot, choice, ttl, .. } = self;
+        let Self {
+            pool_id, pool, client, located, preference, slot, share_slot, choice, ttl, ..
+        } = self;
         let short_ttl = decided.choice.short_ttl || ttl < decided.ttl;
         Some(Self {
             choice: Choice { short_ttl, ..decided.choice },
             ttl: decided.ttl.min(ttl),
-            asked: Some(Asked { pool_id, pool, client, located, preference, slot, choice }),
+            asked: Some(Asked {
+                pool_id,
+                pool,
+                client,
+                located,
+                preference,
+                slot,
+                share_slot,
+                choice,
+            }),
             ..decided
         })
     }
 
     /// The decision before this one, where this is a fallback's.
     pub(super) fn before(&self) -> Option<Self> {
-        let Asked { pool_id, pool, client, located, preference, slot, choice } = self.asked?;
+        let Asked { pool_id, pool, client, located, preference, slot, share_slot, choice } =
+            self.asked?;
         let ttl = whole_seconds(pool.min_ttl);
         Some(Self {
             pool_id,
@@ -169,6 +186,7 @@ impl<'s> Steered<'s> {
             located,
             preference,
             slot,
+            share_slot,
             choice,
             az: None,
             az_id: None,
@@ -198,7 +216,7 @@ impl<'s> Steered<'s> {
     pub(super) fn scope(&self, window: Option<Slot>) -> u8 {
         let before = self.before().map_or(0, |before| before.scope(None));
         let own = match self.client.from {
-            ClientFrom::Subnet if self.slot.or(window).is_some() => {
+            ClientFrom::Subnet if self.slot.or(self.share_slot).or(window).is_some() => {
                 self.located.scope.max(Slot::prefix_len(self.client.address))
             }
             ClientFrom::Subnet => self.located.scope,

@@ -64,7 +64,7 @@ enum Command {
     Reload(Printed),
     /// Send clients elsewhere than to an az or endpoint, unless a pool has nothing else to give
     #[command(after_help = examples::DRAIN)]
-    Drain(Take),
+    Drain(Drain),
     /// Give an az or endpoint to clients whatever its probes say
     #[command(after_help = examples::FORCE_UP)]
     ForceUp(Give),
@@ -182,6 +182,15 @@ struct Take {
 }
 
 #[derive(Debug, Args)]
+struct Drain {
+    /// The share of clients that the az keeps, by slot: `20%`; lower it step by step
+    #[arg(long, value_name = "SHARE")]
+    to: Option<String>,
+    #[command(flatten)]
+    take: Take,
+}
+
+#[derive(Debug, Args)]
 struct Clear {
     /// The target of the override, as it was given
     target: String,
@@ -237,7 +246,7 @@ pub fn main() -> ExitCode {
         }
         Command::Status(Status { wait, timeout, printed }) => wait::wait(&printed, &wait, timeout),
         Command::Reload(arguments) => reload::reload(&arguments),
-        Command::Drain(arguments) => overrides::take(OverrideKind::Drain, arguments),
+        Command::Drain(arguments) => overrides::drain(arguments),
         Command::ForceUp(arguments) => overrides::force_up(arguments),
         Command::ForceDown(arguments) => overrides::take(OverrideKind::ForceDown, arguments),
         Command::Clear(arguments) => overrides::clear(&arguments),

@@ -11,19 +11,28 @@ use crate::control::{Order, Ordered};
 use crate::route::{Override, OverrideKind, Target};
 
 use super::output::Failure;
-use super::{Clear, Give, Printed, Take};
+use super::{Clear, Drain, Give, Printed, Take};
 
 /// Takes clients away from a target, and shows what that came to.
 pub(super) fn take(kind: OverrideKind, arguments: Take) -> Result<(), Failure> {
-    let Take { give: Give { target, duration, reason, printed }, even_if_last } = arguments;
-    give(&Order { kind, target, duration, reason, even_if_last }, &printed)
+    let Take { give: order, even_if_last } = arguments;
+    let Give { target, duration, reason, printed } = order;
+    give(&Order { kind, target, duration, reason, to: None, even_if_last }, &printed)
+}
+
+/// Takes clients away from a target, all but a share, and shows what that came to.
+pub(super) fn drain(arguments: Drain) -> Result<(), Failure> {
+    let Drain { to, take: Take { give: order, even_if_last } } = arguments;
+    let Give { target, duration, reason, printed } = order;
+    let kind = OverrideKind::Drain;
+    give(&Order { kind, target, duration, reason, to, even_if_last }, &printed)
 }
 
 /// Has a target count as up, and shows what that came to.
 pub(super) fn force_up(arguments: Give) -> Result<(), Failure> {
     let Give { target, duration, reason, printed } = arguments;
     let kind = OverrideKind::ForceUp;
-    give(&Order { kind, target, duration, reason, even_if_last: false }, &printed)
+    give(&Order { kind, target, duration, reason, to: None, even_if_last: false }, &printed)
 }
 
 fn give(order: &Order, printed: &Printed) -> Result<(), Failure> {
@@ -63,8 +72,9 @@ pub(super) fn list(arguments: &Printed) -> Result<(), Failure> {
 
 /// An override in a line.
 pub(super) fn line(order: &Override) -> String {
-    let Override { kind, given, reason, by, until, .. } = order;
-    format!("{kind} of {given} until {until} by {by}: {reason}{}", expansion(order))
+    let Override { kind, to, given, reason, by, until, .. } = order;
+    let share = if to.is_none() { String::new() } else { format!(" to {to}") };
+    format!("{kind} of {given}{share} until {until} by {by}: {reason}{}", expansion(order))
 }
 
 fn given(ordered: &Ordered) -> String {

@@ -106,21 +106,28 @@ fn load(out: &mut String, load: &LoadStatus, now: Wall) -> std::fmt::Result {
 fn az_state(az: &AzStatus, now: Wall) -> String {
     let forced = match &az.overridden {
         Some(order) => forced(order),
-        None if az.eligible == (az.state == ShownAzState::Eligible) => return measured(az, now),
+        None if az.eligible == az.state.is_eligible() => return measured(az, now),
         None if az.eligible => "eligible by overrides of its endpoints".into(),
         None => "not eligible by overrides of its endpoints".into(),
     };
     let measured = match az.state {
         ShownAzState::Eligible => "up".into(),
-        ShownAzState::Held { .. } => format!("up, {}", measured(az, now)),
-        ShownAzState::UnderMinUp | ShownAzState::Down | ShownAzState::Awaited => measured(az, now),
+        ShownAzState::Held { .. }
+        | ShownAzState::Suppressed { .. }
+        | ShownAzState::Ramping { .. }
+        | ShownAzState::AwaitingRelease => format!("up, {}", measured(az, now)),
+        ShownAzState::Unfit
+        | ShownAzState::UnderMinUp
+        | ShownAzState::Down
+        | ShownAzState::Awaited => measured(az, now),
     };
     format!("{forced}; measured {measured}")
 }
 
 /// What an operator ordered.
-fn forced(ShownOverride { kind, reason, until, .. }: &ShownOverride) -> String {
-    format!("{} until {until} ({reason})", kind.participle())
+fn forced(ShownOverride { kind, to, reason, until, .. }: &ShownOverride) -> String {
+    let share = if to.is_none() { String::new() } else { format!(" to {to}") };
+    format!("{}{share} until {until} ({reason})", kind.participle())
 }
 
 fn measured(az: &AzStatus, now: Wall) -> String {
@@ -129,6 +136,14 @@ fn measured(az: &AzStatus, now: Wall) -> String {
         ShownAzState::Held { until } => {
             format!("held for {} more", span(until.saturating_since(now)))
         }
+        ShownAzState::Suppressed { until } => {
+            format!("suppressed for {} more", span(until.saturating_since(now)))
+        }
+        ShownAzState::Ramping { until, share } => {
+            format!("ramping, {share} % back, all in {}", span(until.saturating_since(now)))
+        }
+        ShownAzState::AwaitingRelease => "awaiting release".into(),
+        ShownAzState::Unfit => "unfit".into(),
         ShownAzState::UnderMinUp => "under min_up".into(),
         ShownAzState::Down => "down".into(),
         ShownAzState::Awaited => "awaiting its first probe".into(),

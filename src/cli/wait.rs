@@ -237,8 +237,15 @@ impl State {
 /// Whether enough endpoints are up.
 fn is_up(state: ShownAzState) -> bool {
     match state {
-        ShownAzState::Eligible | ShownAzState::Held { .. } => true,
-        ShownAzState::UnderMinUp | ShownAzState::Down | ShownAzState::Awaited => false,
+        ShownAzState::Eligible
+        | ShownAzState::Held { .. }
+        | ShownAzState::Suppressed { .. }
+        | ShownAzState::Ramping { .. }
+        | ShownAzState::AwaitingRelease => true,
+        ShownAzState::Unfit
+        | ShownAzState::UnderMinUp
+        | ShownAzState::Down
+        | ShownAzState::Awaited => false,
     }
 }
 
@@ -247,6 +254,10 @@ fn word(az: &AzStatus) -> String {
     let measured = match az.state {
         ShownAzState::Eligible => "up",
         ShownAzState::Held { .. } => "up and held",
+        ShownAzState::Suppressed { .. } => "up and suppressed",
+        ShownAzState::Ramping { .. } => "up and ramping",
+        ShownAzState::AwaitingRelease => "up and awaiting release",
+        ShownAzState::Unfit => "unfit",
         ShownAzState::UnderMinUp => "under min_up",
         ShownAzState::Down => "down",
         ShownAzState::Awaited => "awaiting its first probe",
@@ -325,7 +336,7 @@ fn missing(waited: &Waited) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::{OverrideKind, ShownOverride};
+    use crate::route::{OverrideKind, Share, ShownOverride};
     use crate::time::Wall;
 
     fn read(text: &str) -> Result<Condition, String> {
@@ -406,6 +417,7 @@ mod tests {
         let mumbai = &mut pools[1].azs[0];
         let order = ShownOverride {
             kind: OverrideKind::Drain,
+            to: Share::NONE,
             given: "mumbai".into(),
             reason: "deploy 42".into(),
             by: "uid 0 (root)".into(),

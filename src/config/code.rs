@@ -145,6 +145,8 @@ pub enum Code {
     NoFallback,
     /// `fallback` where `all_down` says something else.
     MisplacedFallback,
+    /// `ramp` where `failback` says something else.
+    MisplacedRamp,
     /// A pool's fallback falls back itself.
     ChainedFallback,
     /// A pool of addresses falls back to a CNAME pool, or the reverse.
@@ -169,7 +171,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 79] = [
+    pub const ALL: &[Self] = &[
         Self::Unreadable,
         Self::DuplicateOrigin,
         Self::BadFileName,
@@ -239,6 +241,7 @@ impl Code {
         Self::MinTtlAboveTtl,
         Self::NoFallback,
         Self::MisplacedFallback,
+        Self::MisplacedRamp,
         Self::ChainedFallback,
         Self::MixedFallback,
         Self::KeptAz,
@@ -323,6 +326,7 @@ impl Code {
             Self::MinTtlAboveTtl => "pool/min-ttl-above-ttl",
             Self::NoFallback => "pool/no-fallback",
             Self::MisplacedFallback => "pool/misplaced-fallback",
+            Self::MisplacedRamp => "pool/misplaced-ramp",
             Self::ChainedFallback => "pool/chained-fallback",
             Self::MixedFallback => "pool/mixed-fallback",
             Self::KeptAz => "reload/kept-az",
@@ -412,6 +416,7 @@ impl Code {
             | Self::MinTtlAboveTtl
             | Self::NoFallback
             | Self::MisplacedFallback
+            | Self::MisplacedRamp
             | Self::ChainedFallback
             | Self::MixedFallback
             | Self::CannotListen

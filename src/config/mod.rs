@@ -20,6 +20,7 @@ mod content;
 mod cookie_secrets;
 mod country;
 mod database_file;
+mod failback;
 mod files;
 mod fingerprint;
 mod include;

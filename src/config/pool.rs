@@ -8,11 +8,12 @@ use std::time::Duration;
 use super::Code;
 use super::clients::{ClientsEntry, clients_of};
 use super::cname::target_of;
+use super::failback::failback;
 use super::key;
 use super::reader::{Faults, Placed, Table, Value, report_duplicates};
 use super::suggestion::{did_you_mean, list};
 use super::weights::weights;
-use crate::route::{Address, FamilyDown, MAX_WINDOWS, MinUp, ViewSpec};
+use crate::route::{Address, Failback, FamilyDown, MAX_WINDOWS, MinUp, ViewSpec};
 use crate::span::Span;
 use crate::wire::Name;
 
@@ -32,6 +33,7 @@ pub(super) struct PoolEntry {
     /// Another pool, where `all_down` says so and nowhere else.
     pub(super) fallback: Option<Placed<String>>,
     pub(super) hold: Duration,
+    pub(super) failback: Failback,
     pub(super) min_up: MinUp,
     pub(super) family_down: FamilyDown,
     pub(super) ecs: bool,
@@ -106,6 +108,7 @@ pub(super) fn pool(
         all_down: choice(&table, "all_down", &ALL_DOWN, AllDownName::Open, faults),
         fallback: table.get("fallback", faults).and_then(|value| value.placed_string(faults)),
         hold: hold.unwrap_or(Duration::from_secs(60)),
+        failback: failback(&table, faults),
         min_up: table
             .get("min_up", faults)
             .and_then(|value| min_up(value, faults))

@@ -112,6 +112,7 @@ impl<'g> Builder<'g> {
             min_ttl: entry.min_ttl,
             all_down: self.all_down(pool),
             hold: entry.hold,
+            failback: entry.failback,
             min_up: entry.min_up,
             family_down: entry.family_down,
             ecs: entry.ecs,

@@ -324,8 +324,17 @@ impl Control {
     }
 
     fn carry_out(&mut self, effects: Effects, now: Now) {
-        let Effects { epoch: _, probes, routes, transitions, overrides, wake, save, ready } =
-            effects;
+        let Effects {
+            epoch: _,
+            probes,
+            routes,
+            transitions,
+            awaiting,
+            overrides,
+            wake,
+            save,
+            ready,
+        } = effects;
         self.wake = wake;
         if let Some(routes) = routes {
             let current = self.shared.load();
@@ -335,6 +344,9 @@ impl Control {
         }
         for transition in &transitions {
             self.tell(transition);
+        }
+        for az in &awaiting {
+            tracing::warn!("{az} is up and awaits its release: meridian release {az}");
         }
         self.note(&overrides, now);
         if save {

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::route::{
     Eligibility, Event, NotOverridden, Override, OverrideChange, OverrideKind, Overrides, Refusal,
-    Target, TargetError, Transition,
+    Share, Target, TargetError, Transition,
 };
 use crate::time::{Now, Wall};
 
@@ -34,6 +34,9 @@ pub struct Order {
     pub duration: String,
     /// Why.
     pub reason: String,
+    /// The share of clients that a drain leaves to it, as in `20%`; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// Whether a pool may be left without an eligible az.
     #[serde(default)]
     pub even_if_last: bool,
@@ -73,6 +76,9 @@ pub enum OrderError {
     /// Nobody would know why.
     #[error("the reason must be 1 to {MAX_REASON} characters on one line")]
     Reason,
+    /// What a drain leaves is no share, or what it is to be left of has none.
+    #[error("{0}")]
+    Share(ShareError),
     /// Its target is nothing.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -85,6 +91,22 @@ pub enum OrderError {
     /// It can't be written down, so a restart would forget it.
     #[error("an override is kept on disk before it takes effect, and this one can't be: {0}")]
     NotWritten(String),
+}
+
+/// Why an order can't leave a share of clients.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShareError {
+    /// It is no share.
+    #[error(
+        "{0:?} is no share from 0% to 99%: write for example 20%, or clear the drain to end it"
+    )]
+    Text(String),
+    /// Only a drain can.
+    #[error("only a drain leaves a share of clients; a {0} is of all")]
+    Kind(OverrideKind),
+    /// Only an az can be left one.
+    #[error("a share is of an az's clients: {0} is an endpoint")]
+    Endpoint(Target),
 }
 
 /// Somebody who waits for what comes of an order.
@@ -112,6 +134,9 @@ pub struct Entry {
     pub what: Deed,
     /// The override's kind.
     pub kind: OverrideKind,
+    /// The share of clients that a drain leaves.
+    #[serde(skip_serializing_if = "Share::is_none")]
+    pub to: Share,
     /// Its target, as the operator wrote it.
     pub target: String,
     /// What that came to.
@@ -190,6 +215,23 @@ fn end(start: Wall, lasts: Duration) -> Wall {
     let end = start.since_epoch() + lasts;
     let more = u64::from(end.subsec_nanos() > 0);
     Wall::from_epoch(Duration::from_secs(end.as_secs() + more))
+}
+
+/// The share that an order leaves to its targets.
+fn share(order: &Order, targets: &[Target]) -> Result<Share, OrderError> {
+    let Some(text) = &order.to else { return Ok(Share::NONE) };
+    if order.kind != OverrideKind::Drain {
+        return Err(OrderError::Share(ShareError::Kind(order.kind)));
+    }
+    let percent = text.trim().strip_suffix('%').and_then(|percent| percent.parse().ok());
+    let share = percent.and_then(Share::percent);
+    let share = share.ok_or_else(|| OrderError::Share(ShareError::Text(text.clone())))?;
+    match targets.iter().find(|target| matches!(target, Target::Endpoint { .. })) {
+        Some(endpoint) if !share.is_none() => {
+            Err(OrderError::Share(ShareError::Endpoint(endpoint.clone())))
+        }
+        Some(_) | None => Ok(share),
+    }
 }
 
 /// `text` without space around it, if it says why in a line.
@@ -314,9 +356,11 @@ impl Control {
 
     fn understand(&self, order: Order, by: String, now: Now) -> Result<Override, OrderError> {
         let lasts = duration(&order.duration)?;
+        let targets = self.director.expand(&order.target)?;
         Ok(Override {
             kind: order.kind,
-            targets: self.director.expand(&order.target)?,
+            to: share(&order, &targets)?,
+            targets,
             reason: reason(&order.reason)?,
             given: order.target,
             by,
@@ -438,12 +482,13 @@ impl Control {
 
 impl Entry {
     fn of(order: &Override, what: Deed, by: &str, now: Now) -> Self {
-        let Override { kind, given, targets, reason, by: _, given_at: _, until } = order;
+        let Override { kind, to, given, targets, reason, by: _, given_at: _, until } = order;
         Self {
             at: now.wall,
             by: by.into(),
             what,
             kind: *kind,
+            to: *to,
             target: given.clone(),
             targets: targets.clone(),
             reason: reason.clone(),

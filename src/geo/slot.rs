@@ -48,6 +48,9 @@ impl Slot {
         Self((hash >> (64 - BITS)) as u16)
     }
 
+    /// The first of all.
+    pub const FIRST: Self = Self(0);
+
     /// Every slot, ascending.
     pub fn all() -> impl ExactSizeIterator<Item = Self> {
         (0..1_u16 << BITS).map(Self)

@@ -16,12 +16,12 @@ use std::time::Duration;
 use super::eligibility::WhileUnknown;
 use super::pool_health::{AzHealth, Forces, PoolHealth, Remembered, Watch, Watches, assess, look};
 use super::publication::Publication;
+use super::row::Rows;
 use super::saved::SavedMonitor;
 use super::standing::Forced;
-use super::table::Rows;
 use super::{
     AzState, Effects, Eligibility, Event, OverrideChange, Overrides, Pool, PoolAz, PoolId, ProbeAt,
-    Reason, Routing, RoutingTable, Saved, Topology, Transition,
+    Reason, Routing, RoutingTable, Saved, Target, Topology, Transition,
 };
 use crate::health::schedule::mix;
 use crate::health::{HealthState, Monitor, MonitorId, Outcome, Schedule, Verdict};
@@ -37,7 +37,8 @@ pub struct Director {
     pub(super) epoch: u64,
     /// The azs of pools that depend on each monitor.
     dependents: IdVec<MonitorId, Vec<PoolAzIndex>>,
-    pub(super) holds: BTreeSet<(Monotonic, PoolAzIndex)>,
+    /// When azs become something else by time alone.
+    pub(super) ends: BTreeSet<(Monotonic, PoolAzIndex)>,
     pub(super) rows: Rows,
     pub(super) publication: Publication,
     pub(super) overrides: Overrides,
@@ -65,6 +66,8 @@ enum Start {
 pub(super) enum Trigger<'a> {
     Result(MonitorId, &'a Verdict),
     Deadline,
+    /// An operator lets it back.
+    Release,
     /// What operators say is another thing; what they said before.
     Override(Option<&'a Forced>),
 }
@@ -83,15 +86,14 @@ impl Director {
         now: Now,
     ) -> (Self, Effects) {
         let expired = overrides.expire(now.wall);
-        let none = Saved::default();
-        let saved = if saved.is_fresh(now) { saved } else { &none };
+        let saved = &saved.at(now);
         let mut director = Self {
             routing: Routing { topology: Arc::default(), preferences: IdVec::new() },
             watches: IdVec::new(),
             pools: IdVec::new(),
             epoch: 0,
             dependents: IdVec::new(),
-            holds: BTreeSet::new(),
+            ends: BTreeSet::new(),
             rows: Rows::default(),
             publication: Publication::new(IdVec::new()),
             overrides,
@@ -111,13 +113,7 @@ impl Director {
         });
         let watches = watches.collect();
         let remember = |pool: &Pool, az: &PoolAz| Remembered {
-            state: match saved.hold(&pool.name, &topology.azs[az.az].name) {
-                Some(until) => {
-                    let left = until.saturating_since(now.wall).min(pool.hold);
-                    AzState::Held { until: now.mono + left, hold: pool.hold }
-                }
-                None => AzState::Awaited,
-            },
+            state: saved.returning(pool, &topology.azs[az.az].name, now),
             while_unknown: az.endpoints.iter().map(|_| WhileUnknown::Up).collect(),
             was_up: {
                 let last = saved.last_up(&pool.name, &topology.azs[az.az].name);
@@ -149,6 +145,7 @@ impl Director {
             Event::Replace(routing) => self.replace(routing, now, &mut effects),
             Event::Override(order) => self.give(order, &mut effects),
             Event::Clear(targets) => self.clear(&targets, &mut effects),
+            Event::Release(azs) => self.let_back(&azs, now, &mut touched, &mut effects),
         }
         self.expire(now, &mut effects);
         if !effects.overrides.is_empty() {
@@ -160,10 +157,10 @@ impl Director {
             self.fresh.remove(&(until, index));
             self.reassess(index, Trigger::Deadline, now, &mut touched, &mut effects);
         }
-        while let Some(&(until, index)) = self.holds.first()
+        while let Some(&(until, index)) = self.ends.first()
             && until <= now.mono
         {
-            self.holds.remove(&(until, index));
+            self.ends.remove(&(until, index));
             self.reassess(index, Trigger::Deadline, now, &mut touched, &mut effects);
         }
         for (&pool, positions) in &mut touched {
@@ -240,23 +237,27 @@ impl Director {
         let (after, stands) = look(&topology, &self.watches, place, known, forced, now);
 
         let health = &mut self.pools[pool_id].azs[usize::from(position)];
+        let ends_at = after.ends_at(now);
+        let ended_at = std::mem::replace(&mut health.ends_at, ends_at);
         (health.state, health.standing) = (after, stands);
+        if let Some(until) = ended_at {
+            self.ends.remove(&(until, index));
+        }
+        if let Some(until) = ends_at {
+            self.ends.insert((until, index));
+        }
         touched.entry(pool_id).or_default().insert(position);
         if stood.is_eligible() != stands.is_eligible() {
             let (reason, first_failure) = self.reason(index, before, trigger);
             let transition = Transition { first_failure, ..self.transition(index, reason, now) };
             effects.transitions.push(transition);
         }
-        if before == after {
-            return;
+        effects.save |= before != after;
+        let awaits = |state| matches!(state, AzState::AwaitingRelease { .. });
+        if awaits(after) && !awaits(before) {
+            let az = topology.azs[az.az].name.clone();
+            effects.awaiting.push(Target::PoolAz { pool: pool.name.clone(), az });
         }
-        if let Some(until) = before.held_until() {
-            self.holds.remove(&(until, index));
-        }
-        if let Some(until) = after.held_until() {
-            self.holds.insert((until, index));
-        }
-        effects.save = true;
     }
 
     /// The health of an az of a pool.
@@ -275,6 +276,8 @@ impl Director {
         match (before, trigger) {
             (_, Trigger::Override(said)) => (self.overridden(index, said), None),
             (AzState::Held { hold, .. }, _) => (Reason::Held(hold), None),
+            (AzState::Ramping(ramp), _) => (Reason::Ramping(ramp.over), None),
+            (_, Trigger::Release) => (Reason::Released, None),
             (_, Trigger::Result(monitor, Verdict::Failure(cause))) => {
                 let first_failure = self.watches[monitor].monitor.first_failure();
                 (Reason::Failed(cause.clone()), first_failure)
@@ -335,11 +338,11 @@ impl Director {
     ) {
         self.epoch += 1;
         self.dependents = watches.ids().map(|_| Vec::new()).collect();
-        self.holds.clear();
+        self.ends.clear();
         for (id, pool) in routing.topology.pools.iter() {
             for ((position, az), health) in (0u16..).zip(&pool.azs).zip(&pools[id].azs) {
                 let index = (id, position);
-                self.holds.extend(health.state.held_until().map(|until| (until, index)));
+                self.ends.extend(health.ends_at.map(|until| (until, index)));
                 for monitor in az.endpoints.iter().filter_map(|endpoint| endpoint.monitor) {
                     let dependents = &mut self.dependents[monitor];
                     if dependents.last() != Some(&index) {
@@ -389,10 +392,10 @@ impl Director {
         }
         effects.epoch = self.epoch;
         effects.ready = self.is_ready();
-        let hold_ends = self.holds.first().map(|&(until, _)| until);
+        let az_ends = self.ends.first().map(|&(until, _)| until);
         let deadlines = [
             start_ends,
-            hold_ends,
+            az_ends,
             self.publication.due(),
             self.overrides_due(now),
             self.fresh.first().map(|&(until, _)| until),

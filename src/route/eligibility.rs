@@ -6,19 +6,21 @@
 
 use std::time::Duration;
 
+use super::failback::{Failback, Ramp};
 use super::{Family, FamilyDown, Pool, PoolAz};
+use crate::geo::Slot;
 use crate::health::{HealthState, Monitor};
-use crate::time::Monotonic;
+use crate::time::{Monotonic, Now};
 
 /// Whether an az of a pool may be given to clients, and why not.
 ///
 /// ```text
 ///                first success                       loss
-///    Awaited ───────────────────────▶ Eligible ──────────────▶ Down, UnderMinUp
-///     ▲    │                           │    ▲                    ▲       │ up again
-///     │    └─────────── loss ──────────┼────┼────────────────────┤       ▼
-///     └─ a reload leaves only new ─────┘    └─── until passes ───┴───── Held
-///                endpoints                                     loss
+///    Awaited ───────────────────────▶ Eligible ──────────────▶ Down, UnderMinUp, Unfit
+///     ▲    │                           │  ▲  ▲                   ▲     │ up again, as the
+///     │    └─────────── loss ──────────┼──┼──┼───────────────────┤     ▼ pool's failback says
+///     └─ a reload leaves only new ─────┘  │  └── until passes ───┼── Held, Suppressed
+///                endpoints                └─ ramp ends, release ─┴── Ramping, AwaitingRelease
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AzState {
@@ -31,6 +33,22 @@ pub enum AzState {
         /// How long it will have been up by then.
         hold: Duration,
     },
+    /// Enough endpoints are up, but some were lost too often of late to be trusted.
+    Suppressed {
+        /// Since when enough are up.
+        since: Monotonic,
+        /// When enough are trusted again, if none is lost until then.
+        until: Monotonic,
+    },
+    /// Its clients come back slot by slot.
+    Ramping(Ramp),
+    /// It is up again, and waits for an operator's word.
+    AwaitingRelease {
+        /// Slots below this one have it even so: those that a drain had left it.
+        admits: u16,
+    },
+    /// Enough endpoints are up, but too few of them are fit to serve.
+    Unfit,
     /// Endpoints are up, but fewer than `min_up` or none of a family that it can't be without.
     UnderMinUp,
     /// No endpoint is up.
@@ -40,37 +58,104 @@ pub enum AzState {
 }
 
 impl AzState {
-    /// The state that a judgement leads to. An az that was lost and is up again is held for `hold`.
-    pub(crate) fn next(self, judgement: &Judgement, hold: Duration, now: Monotonic) -> Self {
-        let lost = if judgement.is_alive { Self::UnderMinUp } else { Self::Down };
-        match (judgement.verdict, self) {
-            (LocalVerdict::Up, Self::Eligible | Self::Awaited) => Self::Eligible,
-            (LocalVerdict::Up, Self::Held { until, .. }) if until <= now => Self::Eligible,
-            (LocalVerdict::Up, held @ Self::Held { .. }) => held,
-            (LocalVerdict::Up, Self::UnderMinUp | Self::Down) if hold.is_zero() => Self::Eligible,
-            (LocalVerdict::Up, Self::UnderMinUp | Self::Down) => {
-                Self::Held { until: now + hold, hold }
-            }
-            (LocalVerdict::Awaited, Self::Awaited) => Self::Awaited,
-            (LocalVerdict::Awaited, Self::Eligible) if judgement.down == 0 => Self::Awaited,
-            (LocalVerdict::Awaited, _) | (LocalVerdict::Down, _) => lost,
+    /// The state that a judgement leads to. An az that was lost and is up again comes back as
+    /// `failback` says, once it has been up for `hold`.
+    pub(crate) fn next(
+        self,
+        judgement: &Judgement,
+        (failback, hold): (Failback, Duration),
+        now: Now,
+    ) -> Self {
+        match judgement.verdict {
+            LocalVerdict::Up => match self {
+                Self::Eligible | Self::Awaited => Self::Eligible,
+                Self::Held { until, .. } if until <= now.mono => failback.begin(now.wall),
+                Self::Held { until, hold } => Self::Held { until, hold },
+                Self::Suppressed { since, .. } => held(since, (failback, hold), now),
+                Self::Ramping(ramp) => failback.go_on(ramp, now.wall),
+                Self::AwaitingRelease { .. } if failback == Failback::Manual => self,
+                Self::AwaitingRelease { .. } | Self::UnderMinUp | Self::Down | Self::Unfit => {
+                    held(now.mono, (failback, hold), now)
+                }
+            },
+            LocalVerdict::Awaited => match self {
+                Self::Awaited => Self::Awaited,
+                Self::Eligible if judgement.down == 0 => Self::Awaited,
+                _ => judgement.lost(),
+            },
+            LocalVerdict::Down => judgement.lost(),
         }
     }
 
-    /// Whether it may be given to clients.
+    /// Whether it may be given to clients, to those in some slots at least.
     pub fn is_eligible(self) -> bool {
+        self.admits() > 0
+    }
+
+    /// The slots below this one may be given to clients.
+    pub fn admits(self) -> u16 {
         match self {
-            Self::Eligible => true,
-            Self::Held { .. } | Self::UnderMinUp | Self::Down | Self::Awaited => false,
+            Self::Eligible => Slot::COUNT as u16,
+            Self::Ramping(ramp) => ramp.admits(),
+            Self::AwaitingRelease { admits } => admits,
+            Self::Held { .. }
+            | Self::Suppressed { .. }
+            | Self::Unfit
+            | Self::UnderMinUp
+            | Self::Down
+            | Self::Awaited => 0,
         }
     }
 
-    /// Until when it is held, if it is.
-    pub fn held_until(self) -> Option<Monotonic> {
+    /// Whether it is on its way back.
+    pub(crate) fn is_returning(self) -> bool {
         match self {
-            Self::Held { until, .. } => Some(until),
-            Self::Eligible | Self::UnderMinUp | Self::Down | Self::Awaited => None,
+            Self::Held { .. } | Self::Suppressed { .. } | Self::Ramping(_) => true,
+            Self::Eligible
+            | Self::AwaitingRelease { .. }
+            | Self::Unfit
+            | Self::UnderMinUp
+            | Self::Down
+            | Self::Awaited => false,
         }
+    }
+
+    /// Whether it is given before azs that are down, if there is no better one.
+    pub(crate) fn may_be_alive(self) -> bool {
+        match self {
+            Self::AwaitingRelease { .. } | Self::Unfit => false,
+            Self::Eligible
+            | Self::Held { .. }
+            | Self::Suppressed { .. }
+            | Self::Ramping(_)
+            | Self::UnderMinUp
+            | Self::Down
+            | Self::Awaited => true,
+        }
+    }
+
+    /// When time alone makes it another state.
+    pub(crate) fn ends_at(self, now: Now) -> Option<Monotonic> {
+        match self {
+            Self::Held { until, .. } | Self::Suppressed { until, .. } => Some(until),
+            Self::Ramping(ramp) => Some(ramp.next_step(now)),
+            Self::Eligible
+            | Self::AwaitingRelease { .. }
+            | Self::Unfit
+            | Self::UnderMinUp
+            | Self::Down
+            | Self::Awaited => None,
+        }
+    }
+}
+
+/// The state of an az that has been up since then, after a loss.
+fn held(since: Monotonic, (failback, hold): (Failback, Duration), now: Now) -> AzState {
+    let until = since + hold;
+    match failback {
+        Failback::Manual => AzState::AwaitingRelease { admits: 0 },
+        Failback::Auto | Failback::Ramp(_) if until <= now.mono => failback.begin(now.wall),
+        Failback::Auto | Failback::Ramp(_) => AzState::Held { until, hold },
     }
 }
 
@@ -140,6 +225,13 @@ pub(crate) struct Judgement {
     pub(crate) down: usize,
     pub(crate) v4: Giving,
     pub(crate) v6: Giving,
+}
+
+impl Judgement {
+    /// The state of an az that this is said of and that may not be given.
+    fn lost(&self) -> AzState {
+        if self.is_alive { AzState::UnderMinUp } else { AzState::Down }
+    }
 }
 
 /// Which endpoints of a family an az gives when it is named.
@@ -256,6 +348,7 @@ mod tests {
             min_ttl: Duration::from_secs(5),
             all_down: AllDown::Open,
             hold: Duration::from_secs(60),
+            failback: Failback::Auto,
             min_up: MinUp::Count(1),
             family_down: FamilyDown::Drop,
             ecs: true,
@@ -326,18 +419,19 @@ mod tests {
         let web = pool(2, 0);
         let awaited = judged(&web, "-?");
         assert_eq!(awaited.verdict, LocalVerdict::Awaited);
-        let state = AzState::Awaited.next(&awaited, web.hold, Monotonic::START);
+        let state = AzState::Awaited.next(&awaited, (Failback::Auto, web.hold), Now::default());
         assert_eq!(state, AzState::Awaited);
-        let state = state.next(&judged(&web, "-+"), web.hold, Monotonic::START);
+        let state = state.next(&judged(&web, "-+"), (Failback::Auto, web.hold), Now::default());
         assert_eq!(state, AzState::Eligible);
     }
 
     #[test]
     fn a_new_endpoint_does_not_spare_a_lost_az_its_hold() {
         let web = pool(2, 0);
-        let lost = AzState::Eligible.next(&judged(&web, "-?"), web.hold, Monotonic::START);
+        let lost =
+            AzState::Eligible.next(&judged(&web, "-?"), (Failback::Auto, web.hold), Now::default());
         assert_eq!(lost, AzState::Down);
-        let back = lost.next(&judged(&web, "-+"), web.hold, Monotonic::START);
+        let back = lost.next(&judged(&web, "-+"), (Failback::Auto, web.hold), Now::default());
         let until = Monotonic::START + web.hold;
         assert_eq!(back, AzState::Held { until, hold: web.hold });
     }
@@ -346,9 +440,10 @@ mod tests {
     fn a_loss_during_the_hold_starts_it_anew() {
         let web = pool(1, 0);
         let at = |seconds| Monotonic::from_start(Duration::from_secs(seconds));
-        let held = AzState::Down.next(&judged(&web, "+"), web.hold, at(0));
-        let lost = held.next(&judged(&web, "-"), web.hold, at(30));
-        let back = lost.next(&judged(&web, "+"), web.hold, at(31));
+        let now = |mono| Now { mono, ..Now::default() };
+        let held = AzState::Down.next(&judged(&web, "+"), (Failback::Auto, web.hold), now(at(0)));
+        let lost = held.next(&judged(&web, "-"), (Failback::Auto, web.hold), now(at(30)));
+        let back = lost.next(&judged(&web, "+"), (Failback::Auto, web.hold), now(at(31)));
         assert_eq!(back, AzState::Held { until: at(91), hold: web.hold });
     }
 }

@@ -37,6 +37,8 @@ pub enum Event {
     Override(Override),
     /// An operator ended the override that was given for these targets; nothing if there is none.
     Clear(Vec<Target>),
+    /// An operator lets azs of pools back that await it; nothing where one does not.
+    Release(Vec<Target>),
 }
 
 /// What is to be done about it.
@@ -52,6 +54,8 @@ pub struct Effects {
     pub routes: Option<Arc<RoutingTable>>,
     /// The azs that became eligible or not.
     pub transitions: Vec<Transition>,
+    /// The azs of pools that are up again and now await an operator's release.
+    pub awaiting: Vec<Target>,
     /// The overrides that were given or ended: [`overrides`](super::Director::overrides) differs from
     /// what was last written down.
     pub overrides: Vec<OverrideChange>,
@@ -81,6 +85,7 @@ impl Effects {
             probes: Vec::new(),
             routes: None,
             transitions: Vec::new(),
+            awaiting: Vec::new(),
             overrides: Vec::new(),
             wake: None,
             save: false,

@@ -193,6 +193,10 @@ proptest! {
                     let until = match az.state {
                         ShownAzState::Held { until } => Some(until),
                         ShownAzState::Eligible
+                        | ShownAzState::Suppressed { .. }
+                        | ShownAzState::Ramping { .. }
+                        | ShownAzState::AwaitingRelease
+                        | ShownAzState::Unfit
                         | ShownAzState::UnderMinUp
                         | ShownAzState::Down
                         | ShownAzState::Awaited => None,
@@ -312,6 +316,7 @@ impl World {
         let given = TARGETS[target].to_owned();
         Override {
             kind,
+            to: crate::route::Share::NONE,
             targets: self.director.expand(&given).unwrap_or_default(),
             given,
             reason: "a law".into(),
@@ -378,7 +383,7 @@ fn eligible(status: &Status) -> HashMap<(String, String), bool> {
 fn is_equal_but_for_ttls(before: &RoutingTable, after: &RoutingTable) -> bool {
     let routes = |table: &RoutingTable| -> Vec<_> {
         let pools = table.pools.values().map(|pool| {
-            let choices = pool.row.iter().map(|choice| (choice.az, choice.tier));
+            let choices = pool.row.choices().map(|choice| (choice.az, choice.tier));
             (choices.collect::<Vec<_>>(), Arc::clone(&pool.azs))
         });
         pools.collect()
@@ -468,6 +473,7 @@ fn compile(drawn: &[Option<Drawn>]) -> Topology {
             min_ttl: Duration::from_secs(5),
             all_down: *all_down,
             hold: Duration::from_secs(*hold),
+            failback: crate::route::Failback::Auto,
             min_up: *min_up,
             family_down: *family_down,
             ecs: true,

@@ -6,6 +6,7 @@ pub mod compile;
 pub mod director;
 pub mod eligibility;
 pub mod event;
+pub mod failback;
 mod last_up;
 #[cfg(test)]
 mod laws;
@@ -18,6 +19,7 @@ pub mod preference;
 mod publication;
 mod reload;
 mod routes;
+mod row;
 pub mod saved;
 mod standing;
 pub mod status;
@@ -31,14 +33,17 @@ pub use compile::Compiler;
 pub use director::Director;
 pub use eligibility::AzState;
 pub use event::{Effects, Event, ProbeAt, Routing};
+pub use failback::{Failback, Ramp};
+pub use operator::{NotAwaiting, WhyNot};
 pub use overrides::{
-    LastAzs, NotOverridden, Override, OverrideChange, OverrideKind, Overrides, Refusal,
+    LastAzs, NotOverridden, Override, OverrideChange, OverrideKind, Overrides, Refusal, Share,
 };
 pub use policy::Match;
 pub use preference::Preferences;
+pub use row::Row;
 pub use saved::Saved;
 pub use status::{AzStatus, EndpointStatus, ShownAzState, ShownOverride, Status};
-pub use table::{AzRoute, Choice, PoolRoutes, RoutingTable, Row, Tier};
+pub use table::{AzRoute, Choice, PoolRoutes, RoutingTable, Tier};
 pub use target::{Target, TargetError};
 pub use topology::{
     Address, AllDown, Az, AzId, ClientSet, Endpoint, Family, FamilyDown, Group, MAX_WEIGHT,

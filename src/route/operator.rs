@@ -1,16 +1,19 @@
 //! What operators ask of the director: what a target comes to, what an override would do, and what
 //! happens when one is given, cleared or at its end.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::director::{PoolAzIndex, Touched, Trigger};
 use super::pool_health::{Forces, look};
+use super::row::Admits;
 use super::standing::{Force, Forced};
 use super::target::expand;
 use super::{
-    AzId, Director, Effects, LastAzs, NotOverridden, Override, OverrideChange, OverrideKind,
-    Overrides, PoolId, Reason, Refusal, Target, TargetError, Topology,
+    AzId, AzState, Director, Effects, LastAzs, NotOverridden, Override, OverrideChange,
+    OverrideKind, Overrides, PoolId, Reason, Refusal, Target, TargetError, Topology,
 };
 use crate::id::Id;
 use crate::time::{Monotonic, Now};
@@ -106,8 +109,59 @@ impl Director {
             before.keys().chain(self.forces.keys()).copied().collect();
         for index in places {
             if before.get(&index) != self.forces.get(&index) {
+                self.return_from(index, before.get(&index), now);
                 let trigger = Trigger::Override(before.get(&index));
                 self.reassess(index, trigger, now, touched, effects);
+            }
+        }
+    }
+
+    /// Has an az that was up throughout an override come back, when that ends, as its pool's failback
+    /// says. What clients had of it they keep.
+    fn return_from(&mut self, index: PoolAzIndex, said: Option<&Forced>, now: Now) {
+        let keeps_out = |forced: Option<&Forced>| forced.and_then(Forced::latest_out).is_some();
+        let say = self.forces.get(&index);
+        let is_forced_up = say.and_then(Forced::latest_up).is_some();
+        let health = &mut self.pools[index.0].azs[usize::from(index.1)];
+        let admitted = health.standing.admitted();
+        let is_over = keeps_out(said) && !keeps_out(say) && !is_forced_up;
+        if is_over && health.state == AzState::Eligible && admitted < Admits::ALL.eligible {
+            let failback = self.routing.topology.pools[index.0].failback;
+            health.state = failback.begin_from(admitted, now.wall);
+        }
+    }
+
+    /// The azs of pools that `given` comes to, of which at least one awaits its release.
+    pub fn releasable(&self, given: &str) -> Result<Vec<Target>, NotAwaiting> {
+        let none = |why| NotAwaiting { given: given.to_owned(), why };
+        let targets = self.expand(given).map_err(|error| none(WhyNot::Unknown(error)))?;
+        let topology = &self.routing.topology;
+        if targets.iter().any(|target| matches!(target, Target::Endpoint { .. })) {
+            return Err(none(WhyNot::Endpoint));
+        }
+        let awaits =
+            |(index, _)| matches!(self.health(index).state, AzState::AwaitingRelease { .. });
+        if targets.iter().flat_map(|target| places(topology, target)).any(awaits) {
+            Ok(targets)
+        } else {
+            Err(none(WhyNot::NotAwaiting))
+        }
+    }
+
+    pub(super) fn let_back(
+        &mut self,
+        targets: &[Target],
+        now: Now,
+        touched: &mut Touched,
+        effects: &mut Effects,
+    ) {
+        let topology = Arc::clone(&self.routing.topology);
+        for (index, _) in targets.iter().flat_map(|target| places(&topology, target)) {
+            let health = &mut self.pools[index.0].azs[usize::from(index.1)];
+            if matches!(health.state, AzState::AwaitingRelease { .. }) {
+                health.state = AzState::Eligible;
+                effects.save = true;
+                self.reassess(index, Trigger::Release, now, touched, effects);
             }
         }
     }
@@ -123,9 +177,14 @@ impl Director {
     pub(super) fn forces_in(&self, topology: &Topology, overrides: &Overrides, now: Now) -> Forces {
         let mut forces = Forces::new();
         for (order, given) in overrides.iter().enumerate() {
-            let force = Force { kind: given.kind, order };
+            let left = match given.kind {
+                OverrideKind::ForceUp => Admits::ALL.undrained,
+                OverrideKind::Drain => given.to.slots(),
+                OverrideKind::ForceDown => 0,
+            };
+            let force = Force { kind: given.kind, order, left };
             let is_weaker = |known: Option<&Force>| {
-                let strength = |it: &Override| (it.kind, it.until);
+                let strength = |it: &Override| (it.kind, Reverse(it.to), it.until);
                 let known = known.and_then(|known| overrides.iter().nth(known.order));
                 known.is_none_or(|known| strength(known) < strength(given))
             };
@@ -171,6 +230,30 @@ impl Director {
         let left = self.overrides.next_end()?.saturating_since(now.wall);
         Some(now.mono + left.min(LOOK_AT_WALL_CLOCK))
     }
+}
+
+/// Why nothing can be released.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{given:?} can't be released: {why}")]
+pub struct NotAwaiting {
+    /// The target as the operator wrote it.
+    pub given: String,
+    /// Why.
+    pub why: WhyNot,
+}
+
+/// Why a target can't be released.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WhyNot {
+    /// It is no target.
+    #[error("{0}")]
+    Unknown(TargetError),
+    /// It is an endpoint.
+    #[error("azs are released, not endpoints")]
+    Endpoint,
+    /// Nothing of it waits.
+    #[error("no az of it awaits release; see `meridian status`")]
+    NotAwaiting,
 }
 
 /// A jump of the wall clock is noticed within this time.

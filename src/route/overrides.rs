@@ -11,6 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Target;
+use crate::geo::Slot;
 use crate::time::Wall;
 
 /// What an operator says of a target. The later beats the earlier where several meet.
@@ -30,6 +31,9 @@ pub enum OverrideKind {
 pub struct Override {
     /// What is ordered.
     pub kind: OverrideKind,
+    /// The share of clients that a drain leaves to an az; 0 for the other kinds.
+    #[serde(default, skip_serializing_if = "Share::is_none")]
+    pub to: Share,
     /// The target as the operator wrote it.
     pub given: String,
     /// What that came to when it was given, as [`Director::expand`](super::Director::expand) returns
@@ -43,6 +47,48 @@ pub struct Override {
     pub given_at: Wall,
     /// When it ends, by the wall clock.
     pub until: Wall,
+}
+
+/// A share of an az's clients, in percent, at most 99.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(try_from = "u8")]
+pub struct Share(u8);
+
+impl Share {
+    /// No client.
+    pub const NONE: Self = Self(0);
+
+    /// So many percent; `None` if that is all, or more.
+    pub fn percent(percent: u8) -> Option<Self> {
+        (percent < 100).then_some(Self(percent))
+    }
+
+    /// Whether it is no client's.
+    pub fn is_none(&self) -> bool {
+        *self == Self::NONE
+    }
+
+    /// How many slots it is.
+    pub(super) fn slots(self) -> u16 {
+        ((Slot::COUNT * usize::from(self.0) + 50) / 100) as u16
+    }
+}
+
+impl TryFrom<u8> for Share {
+    type Error = &'static str;
+
+    fn try_from(percent: u8) -> Result<Self, Self::Error> {
+        Self::percent(percent).ok_or("a share that is left is at most 99 percent")
+    }
+}
+
+/// As in `20%`.
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
 }
 
 /// The orders in force, in the order in which they were given; at most one for the same targets.
@@ -180,6 +226,7 @@ mod tests {
     fn drain(given: &str, targets: &[&str]) -> Override {
         Override {
             kind: OverrideKind::Drain,
+            to: Share::NONE,
             given: given.into(),
             targets: targets.iter().map(|target| target.parse().unwrap()).collect(),
             reason: "deploy".into(),

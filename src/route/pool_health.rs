@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use super::director::PoolAzIndex;
 use super::eligibility::{Counted, Families, WhileUnknown, judge};
+use super::row::Rank;
 use super::standing::{Forced, Standing, stand};
-use super::table::Rank;
 use super::{AllDown, AzState, Pool, PoolAz, PoolId, Topology};
 use crate::health::{Monitor, MonitorId, Schedule};
 use crate::id::IdVec;
-use crate::time::Now;
+use crate::time::{Monotonic, Now};
 
 /// Every monitor of a topology.
 pub(super) type Watches = IdVec<MonitorId, Watch>;
@@ -36,6 +36,8 @@ pub(super) struct PoolHealth {
 pub(super) struct AzHealth {
     /// What is measured.
     pub(super) state: AzState,
+    /// When time alone makes that another one.
+    pub(super) ends_at: Option<Monotonic>,
     /// What answers go by.
     pub(super) standing: Standing,
     /// Parallel to the az's endpoints.
@@ -74,7 +76,8 @@ pub(super) fn assess(
             let forced = forces.get(&(id, position));
             let (state, standing) =
                 look(topology, watches, (pool, families, az), (state, &while_unknown), forced, now);
-            AzHealth { state, standing, while_unknown, was_up }
+            let ends_at = state.ends_at(now);
+            AzHealth { state, ends_at, standing, while_unknown, was_up }
         });
         PoolHealth { families, azs: azs.collect(), is_up: false }
     });
@@ -92,7 +95,7 @@ pub(super) fn look(
 ) -> (AzState, Standing) {
     let counted = || counted(watches, az, while_unknown);
     let judgement = judge(pool, families, az, counted());
-    let state = before.next(&judgement, pool.hold, now.mono);
+    let state = before.next(&judgement, (pool.failback, pool.hold), now);
     let is_moving = |position: usize| {
         az.endpoints[position].monitor.is_some_and(|id| is_moving(topology, watches, id))
     };

@@ -128,8 +128,14 @@ impl Director {
                 let hold = hold.saturating_sub(until.saturating_since(earlier));
                 AzState::Held { until: earlier, hold }
             }
-            state
-            @ (AzState::Eligible | AzState::UnderMinUp | AzState::Down | AzState::Awaited) => state,
+            state @ (AzState::Eligible
+            | AzState::Suppressed { .. }
+            | AzState::Ramping(_)
+            | AzState::AwaitingRelease { .. }
+            | AzState::Unfit
+            | AzState::UnderMinUp
+            | AzState::Down
+            | AzState::Awaited) => state,
         };
         Remembered { state, while_unknown, was_up }
     }

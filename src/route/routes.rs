@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::director::{Director, PoolAzIndex};
 use super::eligibility::{Counted, Giving};
 use super::pool_health::{AzHealth, counted};
-use super::table::Rank;
+use super::row::{Limits, Rank};
 use super::{AllDown, AzRoute, Family, PoolId, PoolRoutes, Row};
 use crate::id::IdVec;
 
@@ -40,7 +40,8 @@ impl Director {
         let preferences = &self.routing.preferences[pool.view];
         let ranks: Vec<Rank> = self.pools[id].azs.iter().map(AzHealth::rank).collect();
         let azs = pool.azs.iter().map(|az| az.az);
-        self.rows.row(pool.view, pool.all_down, azs, &ranks, preferences)
+        let limits = Limits::default();
+        self.rows.row(pool.view, pool.all_down, azs, &ranks, preferences, &limits)
     }
 
     fn az_route(&self, index: PoolAzIndex) -> AzRoute {

@@ -1,14 +1,15 @@
 //! What survives a restart: the states of monitors and the holds of azs, by names that stay true
 //! when files change in between.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Director;
 use super::pool_health::Watch;
+use super::{AzState, Director, Failback, Pool, Ramp};
 use crate::health::{CheckKind, HealthState, MonitorSpec};
 use crate::time::{Now, Wall};
 
@@ -21,6 +22,13 @@ pub struct Saved {
     pub monitors: BTreeMap<String, SavedMonitor>,
     /// By full pool name and az name, until when the az is held.
     pub holds: BTreeMap<String, BTreeMap<String, Wall>>,
+    /// By full pool name and az name, the ramps under way.
+    #[serde(default)]
+    pub ramps: BTreeMap<String, BTreeMap<String, SavedRamp>>,
+    /// By full pool name and az name, what was lost of pools whose azs are released by an operator, and
+    /// the slots below which clients have it even so. Never too old to start from.
+    #[serde(default)]
+    pub awaiting_release: BTreeMap<String, BTreeMap<String, u16>>,
     /// By full pool name and az name, the addresses or names that were up in the last moment when any of the
     /// pool was; for pools with `all_down = "last"`.
     #[serde(default)]
@@ -36,7 +44,46 @@ pub struct SavedMonitor {
     pub since: Wall,
 }
 
+/// A ramp under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedRamp {
+    /// When it began.
+    pub began: Wall,
+    /// How long it takes.
+    pub over: Duration,
+    /// The slots below this one had the az all along.
+    pub from: u16,
+}
+
 impl Saved {
+    /// What of it a director can start from now.
+    pub(super) fn at(&self, now: Now) -> Cow<'_, Self> {
+        if self.is_fresh(now) {
+            return Cow::Borrowed(self);
+        }
+        let awaiting_release = self.awaiting_release.clone();
+        Cow::Owned(Self { awaiting_release, ..Self::default() })
+    }
+
+    /// The state of an az of a pool on its way back; of any other, that nothing is known.
+    pub(super) fn returning(&self, pool: &Pool, az: &str, now: Now) -> AzState {
+        let ramp = self.ramps.get(&pool.name).and_then(|azs| azs.get(az));
+        let awaiting = self.awaiting_release.get(&pool.name).and_then(|azs| azs.get(az));
+        if let Some(&admits) = awaiting {
+            return AzState::AwaitingRelease { admits };
+        }
+        if let Some(&SavedRamp { began, over, from }) = ramp {
+            return pool.failback.go_on(Ramp::new(began, over, from), now.wall);
+        }
+        match self.hold(&pool.name, az) {
+            Some(until) => {
+                let left = until.saturating_since(now.wall).min(pool.hold);
+                AzState::Held { until: now.mono + left, hold: pool.hold }
+            }
+            None => AzState::Awaited,
+        }
+    }
+
     /// Whether it is young enough to start from: written within [`FRESH`] of now. A time ahead of
     /// the wall clock, which may have been set back, is held to the same measure.
     pub fn is_fresh(&self, now: Now) -> bool {
@@ -87,14 +134,45 @@ impl Director {
         }
         // Where only thresholds tell two monitors apart and they differ, neither state stands for both.
         saved.monitors.retain(|key, _| !disputed.contains(key));
-        for &(until, (pool, position)) in &self.holds {
-            let pool = &topology.pools[pool];
-            let az = &topology.azs[pool.azs[usize::from(position)].az];
-            let holds = saved.holds.entry(pool.name.clone()).or_default();
-            holds.insert(az.name.clone(), now.wall_at(until));
+        for (id, pool) in topology.pools.iter() {
+            for (az, health) in pool.azs.iter().zip(&self.pools[id].azs) {
+                saved.keep(pool, &topology.azs[az.az].name, health.state, now);
+            }
         }
         saved.last_up = self.last_up_by_name();
         saved
+    }
+}
+
+impl Saved {
+    /// Adds what an az has to go on from.
+    fn keep(&mut self, pool: &Pool, az: &str, state: AzState, now: Now) {
+        let (pool_name, az) = (pool.name.clone(), az.to_owned());
+        let awaiting = match state {
+            AzState::AwaitingRelease { admits } => Some(admits),
+            AzState::Down | AzState::UnderMinUp | AzState::Unfit | AzState::Suppressed { .. }
+                if pool.failback == Failback::Manual =>
+            {
+                Some(0)
+            }
+            AzState::Held { until, .. } => {
+                let until = now.wall_at(until);
+                self.holds.entry(pool_name).or_default().insert(az, until);
+                return;
+            }
+            AzState::Ramping(Ramp { began, over, from, .. }) => {
+                let ramp = SavedRamp { began, over, from };
+                self.ramps.entry(pool_name).or_default().insert(az, ramp);
+                return;
+            }
+            AzState::Down | AzState::UnderMinUp | AzState::Unfit | AzState::Suppressed { .. } => {
+                None
+            }
+            AzState::Eligible | AzState::Awaited => None,
+        };
+        if let Some(admits) = awaiting {
+            self.awaiting_release.entry(pool_name).or_default().insert(az, admits);
+        }
     }
 }
 
@@ -194,6 +272,8 @@ mod tests {
             written_at: wall,
             monitors: [("tcp 192.0.2.1:443".to_owned(), monitor)].into(),
             holds: [("web".to_owned(), [("mumbai".to_owned(), wall)].into())].into(),
+            ramps: BTreeMap::new(),
+            awaiting_release: BTreeMap::new(),
             last_up: BTreeMap::new(),
         };
         let text = serde_json::to_string(&saved).unwrap();

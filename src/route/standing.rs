@@ -6,13 +6,14 @@
 //! - A drain or force-down of an endpoint counts it as not up and keeps it from clients. An az
 //!   that can give no endpoint of a family it can't be without is as good as drained.
 //! - A drain of an az leaves it for the last resort of a pool that fails open, with its drained
-//!   endpoints; a force-down for nothing.
+//!   endpoints; a force-down for nothing. A drain to a share leaves it the slots below that.
 //! - Drain and force-down beat force-up, whichever of them is of the az and whichever of an endpoint.
 
 use std::collections::BTreeMap;
 
 use super::eligibility::{Counted, Families, Judgement, LocalVerdict, judge};
-use super::table::{Motion, Rank, Tier};
+use super::row::{Admits, Motion, Rank};
+use super::table::Tier;
 use super::{AzState, OverrideKind, Pool, PoolAz};
 use crate::time::Monotonic;
 
@@ -24,6 +25,8 @@ pub(super) struct Standing {
     /// What follows from the endpoints as they count in that tier.
     pub(super) judgement: Judgement,
     pub(super) motion: Motion,
+    /// The slots for which that is so.
+    pub(super) admits: Admits,
 }
 
 /// What overrides say of an az of a pool.
@@ -43,6 +46,8 @@ pub(super) struct Force {
     pub(super) kind: OverrideKind,
     /// Its position among the overrides in force.
     pub(super) order: usize,
+    /// The slots below this one keep an az that is drained.
+    pub(super) left: u16,
 }
 
 /// How far an az goes to find an endpoint to give.
@@ -56,6 +61,11 @@ enum Resort {
 impl Standing {
     pub(super) fn is_eligible(&self) -> bool {
         self.tier == Some(Tier::Eligible)
+    }
+
+    /// The slots below this one are given it as usual.
+    pub(super) fn admitted(&self) -> u16 {
+        if self.is_eligible() { self.admits.eligible.min(self.admits.undrained) } else { 0 }
     }
 
     /// Whether an endpoint that clients may be given as usual counts as up.
@@ -72,7 +82,7 @@ impl Standing {
             Some(Tier::AllDown) => was_up,
             Some(Tier::Drained) => self.judgement.is_alive,
         };
-        Rank { tier: self.tier, goes_first, motion: self.motion }
+        Rank { tier: self.tier, goes_first, motion: self.motion, admits: self.admits }
     }
 }
 
@@ -88,9 +98,9 @@ pub(super) fn stand(
 ) -> Standing {
     let mut endpoints = 0..az.endpoints.len();
     let Some(forced) = forced else {
-        let tier = tier(state.is_eligible(), &judgement);
-        let is_moving = state.held_until().is_some() || endpoints.any(is_moving);
-        return Standing { tier: Some(tier), judgement, motion: Motion::of(is_moving) };
+        let tier = tier(state.is_eligible(), state, &judgement);
+        let motion = Motion::of(state.is_returning() || endpoints.any(is_moving));
+        return Standing { tier: Some(tier), judgement, motion, admits: admits(state) };
     };
     let given = |resort| forced.endpoints(counted.clone(), resort);
     let judged =
@@ -103,25 +113,37 @@ pub(super) fn stand(
             tier: is_givable.then_some(Tier::Drained),
             judgement: judged(Resort::Last),
             motion: Motion::of(is_fresh),
+            admits: Admits::ALL,
         };
     }
     let judgement = judged(Resort::Usual);
+    let is_forced_up = forced.has_force_up();
     let is_eligible =
-        judgement.verdict == LocalVerdict::Up && (state.is_eligible() || forced.has_force_up());
-    let tier = tier(is_eligible, &judgement);
-    let is_held = tier != Tier::Eligible && state.held_until().is_some();
+        judgement.verdict == LocalVerdict::Up && (state.is_eligible() || is_forced_up);
+    let tier = tier(is_eligible, state, &judgement);
+    let is_returning = state.is_returning() && !(is_eligible && is_forced_up);
     let is_free =
         |position: &usize| forced.az.is_none() && !forced.endpoints.contains_key(position);
-    let is_moving = is_fresh || is_held || endpoints.filter(is_free).any(is_moving);
-    Standing { tier: Some(tier), judgement, motion: Motion::of(is_moving) }
+    let is_moving = is_fresh || is_returning || endpoints.filter(is_free).any(is_moving);
+    let admitted = if is_forced_up { Admits::ALL } else { admits(state) };
+    let admits = Admits { undrained: forced.left(), ..admitted };
+    Standing { tier: Some(tier), judgement, motion: Motion::of(is_moving), admits }
 }
 
-fn tier(is_eligible: bool, judgement: &Judgement) -> Tier {
-    match (is_eligible, judgement.is_alive) {
-        (true, _) => Tier::Eligible,
-        (false, true) => Tier::Alive,
-        (false, false) => Tier::AllDown,
+fn tier(is_eligible: bool, state: AzState, judgement: &Judgement) -> Tier {
+    if is_eligible {
+        Tier::Eligible
+    } else if judgement.is_alive && state.may_be_alive() {
+        Tier::Alive
+    } else {
+        Tier::AllDown
     }
+}
+
+fn admits(state: AzState) -> Admits {
+    let beyond = if state.may_be_alive() { Tier::Alive } else { Tier::AllDown };
+    let eligible = if state.is_eligible() { state.admits() } else { Admits::ALL.eligible };
+    Admits { eligible, beyond, ..Admits::ALL }
 }
 
 impl Forced {
@@ -173,9 +195,8 @@ impl Forced {
     /// Whether the az gets no clients as usual: by an override of its own, or since of a family that
     /// it can't be without no endpoint is left that may be given.
     fn is_drained(&self, pool: &Pool, families: Families, az: &PoolAz) -> bool {
-        match self.az_kind() {
-            Some(OverrideKind::Drain | OverrideKind::ForceDown) => return true,
-            None | Some(OverrideKind::ForceUp) => {}
+        if self.left() == 0 {
+            return true;
         }
         let all = || std::iter::repeat_n(Counted::Up, az.endpoints.len());
         let left = || self.endpoints(all(), Resort::Usual).map(|it| it.unwrap_or(Counted::Down));
@@ -184,6 +205,11 @@ impl Forced {
         };
         let is_none_left = left().all(|endpoint| endpoint == Counted::Down);
         is_none_left || has_needed_family(&mut all()) && !has_needed_family(&mut left())
+    }
+
+    /// The slots below this one are left to the az by overrides of it.
+    pub(super) fn left(&self) -> u16 {
+        self.az.map_or(Admits::ALL.undrained, |force| force.left)
     }
 
     fn has_force_up(&self) -> bool {

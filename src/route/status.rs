@@ -8,7 +8,8 @@ use super::director::PoolAzIndex;
 use super::eligibility::Counted;
 use super::pool_health::counted;
 use super::standing::Force;
-use super::{AzState, Director, Override, OverrideKind, PoolAz};
+use super::{AzState, Director, Override, OverrideKind, PoolAz, Share};
+use crate::geo::Slot;
 use crate::health::{HealthState, MonitorId, Setback};
 use crate::time::{Now, Wall};
 
@@ -65,12 +66,45 @@ pub enum ShownAzState {
         /// When it becomes eligible.
         until: Wall,
     },
+    /// Enough endpoints are up, but some were lost too often of late to be trusted.
+    Suppressed {
+        /// When enough are trusted again, if none is lost until then.
+        until: Wall,
+    },
+    /// Its clients come back slot by slot.
+    Ramping {
+        /// When all of them are back.
+        until: Wall,
+        /// The share of clients that is back, in percent, rounded down.
+        share: u8,
+    },
+    /// It is up again, and waits for `meridian release`.
+    AwaitingRelease,
+    /// Enough endpoints are up, but too few of them are fit to serve.
+    Unfit,
     /// Endpoints are up, but too few.
     UnderMinUp,
     /// No endpoint is up.
     Down,
     /// A reload brought its endpoints and their first results are not there.
     Awaited,
+}
+
+impl ShownAzState {
+    /// Whether it may be given by what is measured, to some clients at least.
+    pub fn is_eligible(self) -> bool {
+        match self {
+            Self::Eligible => true,
+            Self::Ramping { share, .. } => share > 0,
+            Self::Held { .. }
+            | Self::Suppressed { .. }
+            | Self::AwaitingRelease
+            | Self::Unfit
+            | Self::UnderMinUp
+            | Self::Down
+            | Self::Awaited => false,
+        }
+    }
 }
 
 /// An endpoint of an az.
@@ -93,6 +127,9 @@ pub struct EndpointStatus {
 pub struct ShownOverride {
     /// What is ordered.
     pub kind: OverrideKind,
+    /// The share of clients that a drain leaves to it.
+    #[serde(default, skip_serializing_if = "Share::is_none")]
+    pub to: Share,
     /// The target as the operator wrote it.
     pub given: String,
     /// Why.
@@ -108,8 +145,9 @@ pub struct ShownOverride {
 /// As in `drained by uid 1000 (alice) until 2026-11-24T14:00:00Z (deploy 42)`.
 impl fmt::Display for ShownOverride {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, given: _, reason, by, given_at: _, until } = self;
-        write!(f, "{} by {by} until {} ({reason})", kind.participle(), until.to_second())
+        let Self { kind, to, given: _, reason, by, given_at: _, until } = self;
+        let share = if to.is_none() { String::new() } else { format!(" to {to}") };
+        write!(f, "{}{share} by {by} until {} ({reason})", kind.participle(), until.to_second())
     }
 }
 
@@ -186,9 +224,9 @@ impl Director {
     }
 
     fn shown_override(&self, force: Force) -> Option<ShownOverride> {
-        let Override { kind, given, targets: _, reason, by, given_at, until } =
+        let Override { kind, to, given, targets: _, reason, by, given_at, until } =
             self.overrides.iter().nth(force.order)?.clone();
-        Some(ShownOverride { kind, given, reason, by, given_at, until })
+        Some(ShownOverride { kind, to, given, reason, by, given_at, until })
     }
 
     fn monitor_status(&self, id: MonitorId, now: Now) -> MonitorStatus {
@@ -210,6 +248,13 @@ fn shown_state(state: AzState, now: Now) -> ShownAzState {
     match state {
         AzState::Eligible => ShownAzState::Eligible,
         AzState::Held { until, .. } => ShownAzState::Held { until: now.wall_at(until) },
+        AzState::Suppressed { until, .. } => ShownAzState::Suppressed { until: now.wall_at(until) },
+        AzState::Ramping(ramp) => ShownAzState::Ramping {
+            until: ramp.ends(),
+            share: (usize::from(ramp.admits()) * 100 / Slot::COUNT) as u8,
+        },
+        AzState::AwaitingRelease { .. } => ShownAzState::AwaitingRelease,
+        AzState::Unfit => ShownAzState::Unfit,
         AzState::UnderMinUp => ShownAzState::UnderMinUp,
         AzState::Down => ShownAzState::Down,
         AzState::Awaited => ShownAzState::Awaited,

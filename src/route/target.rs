@@ -319,6 +319,7 @@ mod tests {
                 min_ttl: Duration::from_secs(5),
                 all_down: AllDown::Open,
                 hold: Duration::from_secs(60),
+                failback: crate::route::Failback::Auto,
                 min_up: MinUp::Count(1),
                 family_down: FamilyDown::Drop,
                 ecs: true,

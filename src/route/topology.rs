@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::Failback;
 use crate::geo::{Asn, Continent, Country, Point, Subdivision};
 use crate::health::{MonitorId, MonitorSpec};
 use crate::id::{Id, IdVec};
@@ -71,6 +72,8 @@ pub struct Pool {
     pub all_down: AllDown,
     /// How long an az must be up again before it becomes eligible.
     pub hold: Duration,
+    /// How it comes back then.
+    pub failback: Failback,
     /// How many of an az's endpoints must be up.
     pub min_up: MinUp,
     /// What a lost address family means for its az.

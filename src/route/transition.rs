@@ -50,6 +50,12 @@ pub enum Reason {
     /// The az was up for as long as it was held.
     #[error("up for {}", Seconds(*.0))]
     Held(Duration),
+    /// It comes back slot by slot over this long.
+    #[error("ramping over {}", Seconds(*.0))]
+    Ramping(Duration),
+    /// An operator let it back.
+    #[error("released")]
+    Released,
     /// An endpoint came up.
     #[error("up")]
     Up,

@@ -96,6 +96,7 @@ fn what_is_ordered_is_explained_before_what_is_measured() {
     let wall = |seconds| Wall::from_epoch(Duration::from_secs(seconds));
     world.give(Override {
         kind: OverrideKind::Drain,
+        to: meridian::route::Share::NONE,
         given: "web/sydney".into(),
         targets: world.director.expand("web/sydney").unwrap(),
         reason: "deploy 42".into(),

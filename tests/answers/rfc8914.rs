@@ -108,6 +108,7 @@ fn an_answer_from_a_drained_az_says_so() {
     let mut world = pool("\"open\"");
     world.give(Override {
         kind: OverrideKind::Drain,
+        to: meridian::route::Share::NONE,
         given: "tokyo".into(),
         targets: world.director.expand("tokyo").unwrap(),
         reason: "test".into(),

@@ -15,7 +15,7 @@ use meridian::diag::{Position, Record, Related};
 use meridian::health::HealthState;
 use meridian::route::status::{MonitorStatus, PoolStatus, ShownSetback};
 use meridian::route::{
-    self, AzStatus, EndpointStatus, Override, OverrideKind, ShownAzState, ShownOverride,
+    self, AzStatus, EndpointStatus, Override, OverrideKind, Share, ShownAzState, ShownOverride,
 };
 use meridian::span::Severity;
 use meridian::time::Wall;
@@ -24,6 +24,7 @@ use meridian::time::Wall;
 fn order() -> Option<ShownOverride> {
     Some(ShownOverride {
         kind: OverrideKind::Drain,
+        to: Share::percent(20).unwrap(),
         given: "web/*".into(),
         reason: "deploy 42".into(),
         by: "uid 1000 (alice)".into(),
@@ -134,6 +135,7 @@ pub(crate) fn explanation() -> Explanation {
             group: Some("south".into()),
         }),
         slot: Some(825),
+        share_slot: Some(2047),
         azs: vec![az],
         windows: vec![window],
         tier: 1,
@@ -158,6 +160,7 @@ pub(crate) fn explanation() -> Explanation {
 pub(crate) fn given() -> Override {
     Override {
         kind: OverrideKind::Drain,
+        to: Share::percent(20).unwrap(),
         given: "web/*".into(),
         targets: vec!["app.example:web/mumbai".parse().unwrap()],
         reason: "deploy 42".into(),
@@ -173,6 +176,7 @@ pub(crate) fn entry() -> Entry {
         by: "uid 1000 (alice)".into(),
         what: Deed::Refused,
         kind: OverrideKind::Drain,
+        to: Share::percent(20).unwrap(),
         target: "web/*".into(),
         targets: vec!["app.example:web/mumbai".parse().unwrap()],
         reason: "deploy 42".into(),
@@ -186,6 +190,7 @@ pub(crate) fn wanted() -> Order {
         kind: OverrideKind::Drain,
         target: "web/*".into(),
         duration: "2h".into(),
+        to: Some("20%".into()),
         reason: "deploy 42".into(),
         even_if_last: false,
     }

@@ -7,6 +7,7 @@
 //! check NAME [port N] [path P] [interval D] [timeout D] [fast_interval D] [rise N] [fall N]
 //! pool NAME [check NAME|none] [hold D] [ttl D] [min_ttl D] [min_up N|N%]
 //!           [all_down open|closed|last|fallback POOL] [family_down drop|az]
+//!           [failback auto|ramp D|manual]
 //!   AZ ADDRESS…
 //! client NAME AZ…                     the azs in the order of this client's preference
 //! startup_wait D
@@ -24,6 +25,8 @@
 //!   check … | pool … | remove pool NAME
 //! at T drain|force-up|force-down TARGET for D because "REASON" [even-if-last]
 //! at T drain|force-up|force-down TARGET for D because "REASON" refused "PART"
+//! at T drain TARGET to N% for D because "REASON" …
+//! at T release TARGET [refused "PART"]
 //! at T clear TARGET [refused "PART"]
 //! at T clock jumps +D|-D              the wall clock, not the monotonic one
 //! ```
@@ -32,13 +35,15 @@
 //!
 //! ```text
 //! at T ask CLIENT POOL A|AAAA -> ADDRESS…|nothing [ttl D]
-//! at T POOL/AZ is eligible|held|under-min-up|down|awaited
+//! at T shares CLIENT POOL -> AZ N%…   of all clients with this preference, to the percent
+//! at T POOL/AZ is eligible|held|suppressed|ramping|awaiting-release|unfit|under-min-up|down|awaited
 //! at T POOL/AZ is drained|forced-up|forced-down measured eligible|held|…
 //! at T ADDRESS is up|down|unknown [because "PART"]
 //! at T sockets are open|closed
 //! by T POOL/AZ in|out [because "PART"]
 //! between T and T POOL/AZ in|out [because "PART"]
 //! from T to T ask CLIENT POOL A|AAAA -> ADDRESS…|nothing [ttl D]
+//! from T to T shares CLIENT POOL -> AZ N%…
 //! from T to T POOL never gives ADDRESS
 //! from T to T at most N publications
 //! ```
@@ -50,7 +55,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use meridian::health::{Cause, Thresholds};
-use meridian::route::{FamilyDown, MinUp, OverrideKind};
+use meridian::route::{Failback, FamilyDown, MinUp, OverrideKind, Share};
 
 use crate::words::Words;
 
@@ -83,6 +88,7 @@ pub(crate) struct StoryCheck {
 pub(crate) struct StoryPool {
     pub(crate) check: Option<String>,
     pub(crate) hold: Duration,
+    pub(crate) failback: Failback,
     pub(crate) ttl: Duration,
     pub(crate) min_ttl: Duration,
     pub(crate) min_up: MinUp,
@@ -107,6 +113,7 @@ pub(crate) enum Action {
     Reload(Reload),
     Order(Order),
     Clear(Clear),
+    Release(Clear),
     Jump(Jump),
 }
 
@@ -115,6 +122,7 @@ pub(crate) enum Action {
 pub(crate) struct Order {
     pub(crate) line: usize,
     pub(crate) kind: OverrideKind,
+    pub(crate) to: Share,
     pub(crate) target: String,
     pub(crate) lasts: Duration,
     pub(crate) reason: String,
@@ -190,6 +198,12 @@ pub(crate) enum Expected {
         address: IpAddr,
         state: String,
         because: Option<String>,
+    },
+    /// What share of the slots of a client's network each az has, in percent, at each moment.
+    Shares {
+        client: String,
+        pool: String,
+        shares: BTreeMap<String, f64>,
     },
     Sockets {
         are_open: bool,
@@ -367,6 +381,13 @@ impl Story {
                 return Ok(Place::Top);
             }
             "ask" => answer(words)?,
+            "shares" => shares(words)?,
+            "release" => {
+                let target = words.next()?.to_owned();
+                let answer = operator_answer(words)?;
+                self.actions.push((at, Action::Release(Clear { line, target, answer })));
+                return Ok(Place::Top);
+            }
             "sockets" => {
                 words.expect("are")?;
                 let are_open = words.one_of(&[("open", true), ("closed", false)])?;
@@ -389,7 +410,17 @@ impl Story {
                     if overridden.is_some() {
                         words.expect("measured")?;
                     }
-                    let states = ["eligible", "held", "under-min-up", "down", "awaited"];
+                    let states = [
+                        "eligible",
+                        "held",
+                        "suppressed",
+                        "ramping",
+                        "awaiting-release",
+                        "unfit",
+                        "under-min-up",
+                        "down",
+                        "awaited",
+                    ];
                     let state = words.one_of(&states.map(|state| (state, state.to_owned())))?;
                     let overridden = overridden.map(str::to_owned);
                     Expected::Az { pool: pool.to_owned(), az: az.to_owned(), overridden, state }
@@ -427,6 +458,7 @@ impl Story {
     ) -> Result<(), String> {
         let what = match words.next()? {
             "ask" => answer(words)?,
+            "shares" => shares(words)?,
             "at" => {
                 words.expect("most")?;
                 let at_most = words.number()?;
@@ -498,10 +530,22 @@ fn order(line: usize, kind: &str, words: &mut Words) -> Result<Order, String> {
         _ => OverrideKind::ForceDown,
     };
     let target = words.next()?.to_owned();
+    let to = if words.take("to") { words.percent()? } else { 0 };
+    let to = Share::percent(to).ok_or("a share is below 100%")?;
     words.expect("for")?;
     let lasts = words.duration()?;
     let reason = words.because()?.ok_or("an override needs a reason")?;
-    Ok(Order { line, kind, target, lasts, reason, answer: operator_answer(words)? })
+    Ok(Order { line, kind, to, target, lasts, reason, answer: operator_answer(words)? })
+}
+
+fn shares(words: &mut Words) -> Result<Expected, String> {
+    let (client, pool) = (words.next()?.to_owned(), words.next()?.to_owned());
+    words.expect("->")?;
+    let mut shares = BTreeMap::new();
+    while words.peek().is_some() {
+        shares.insert(words.next()?.to_owned(), f64::from(words.percent()?));
+    }
+    Ok(Expected::Shares { client, pool, shares })
 }
 
 fn operator_answer(words: &mut Words) -> Result<OperatorAnswer, String> {
@@ -558,6 +602,7 @@ fn pool(words: &mut Words) -> Result<StoryPool, String> {
     let mut pool = StoryPool {
         check: Some("default".into()),
         hold: Duration::from_secs(60),
+        failback: Failback::Auto,
         ttl: Duration::from_secs(30),
         min_ttl: Duration::from_secs(5),
         min_up: MinUp::Count(1),
@@ -570,6 +615,14 @@ fn pool(words: &mut Words) -> Result<StoryPool, String> {
             "check" if words.take("none") => pool.check = None,
             "check" => pool.check = Some(words.next()?.to_owned()),
             "hold" => pool.hold = words.duration()?,
+            "failback" => {
+                pool.failback = match words.next()? {
+                    "auto" => Failback::Auto,
+                    "ramp" => Failback::Ramp(words.duration()?),
+                    "manual" => Failback::Manual,
+                    word => return Err(format!("{word:?} is no way to come back")),
+                };
+            }
             "ttl" => pool.ttl = words.duration()?,
             "min_ttl" => pool.min_ttl = words.duration()?,
             "min_up" => {

@@ -74,6 +74,7 @@ stories! {
     override_restart
     override_targets
     partial_loss
+    ramp
     restart
     restart_disputed
     shared_monitor

@@ -1,9 +1,10 @@
 //! Compares what happened with what the story expects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use meridian::geo::Slot;
 use meridian::route::status::{ShownAzState, Status};
 use meridian::route::{
     AllDown, Eligibility, OverrideKind, Pool, PoolId, PoolRoutes, RoutingTable, Topology,
@@ -48,10 +49,23 @@ fn check(
             }
             Ok(())
         }
+        Expected::Shares { client, pool, shares } => {
+            for served in served(record, from, to) {
+                let (topology, table) = served.ok_or("sockets are closed")?;
+                let found = shares_of(story, client, find(topology, table, pool), topology);
+                let all = || found.keys().chain(shares.keys());
+                let is_near = |az: &String| {
+                    let of = |shares: &BTreeMap<String, f64>| shares.get(az).copied();
+                    (of(&found).unwrap_or(0.0) - of(shares).unwrap_or(0.0)).abs() <= 1.0
+                };
+                all().all(is_near).then_some(()).ok_or_else(|| format!("found {found:?}"))?;
+            }
+            Ok(())
+        }
         Expected::NeverGives { pool, address } => {
             for (topology, table) in served(record, from, to).into_iter().flatten() {
                 let (_, routes) = find(topology, table, pool);
-                for az in routes.row.iter().filter_map(|choice| choice.az) {
+                for az in routes.row.choices().filter_map(|choice| choice.az) {
                     let route = &routes.azs[usize::from(az)];
                     let v4 = route.addresses_v4.iter().copied().map(IpAddr::V4);
                     let v6 = route.addresses_v6.iter().copied().map(IpAddr::V6);
@@ -125,11 +139,30 @@ fn find<'a>(
     (&topology.pools[id], &table.pools[id])
 }
 
+/// What share of all slots each az of a pool has, in percent, among clients like this one.
+fn shares_of(
+    story: &Story,
+    client: &str,
+    (pool, routes): (&Pool, &PoolRoutes),
+    topology: &Topology,
+) -> BTreeMap<String, f64> {
+    let preference = preference(story, client);
+    let mut shares = BTreeMap::new();
+    for slot in Slot::all() {
+        let (choice, _) = routes.row.choice(preference, || slot);
+        if let Some(az) = choice.az {
+            let az = &topology.azs[pool.azs[usize::from(az)].az].name;
+            *shares.entry(az.clone()).or_default() += 100.0 / Slot::COUNT as f64;
+        }
+    }
+    shares
+}
+
 fn answer(story: &Story, ask: &Ask, (topology, table): &Served) -> (Vec<IpAddr>, Duration) {
     let (pool, routes) = find(topology, table, &ask.pool);
     let preference = preference(story, &ask.client);
     let decide = |pool: &Pool, routes: &PoolRoutes| {
-        let choice = routes.choice(preference);
+        let choice = routes.row.choice(preference, || Slot::FIRST).0;
         (choice, if choice.short_ttl { pool.min_ttl } else { pool.ttl })
     };
     let (mut choice, mut ttl) = decide(pool, routes);
@@ -168,6 +201,10 @@ fn az_state(status: &Status, pool: &str, az: &str) -> String {
     let state = match az.state {
         ShownAzState::Eligible => "eligible",
         ShownAzState::Held { .. } => "held",
+        ShownAzState::Suppressed { .. } => "suppressed",
+        ShownAzState::Ramping { .. } => "ramping",
+        ShownAzState::AwaitingRelease => "awaiting-release",
+        ShownAzState::Unfit => "unfit",
         ShownAzState::UnderMinUp => "under-min-up",
         ShownAzState::Down => "down",
         ShownAzState::Awaited => "awaited",

@@ -66,6 +66,12 @@ impl<'a> Words<'a> {
         found.map(|(_, value)| value.clone()).ok_or(format!("{word:?} is not understood"))
     }
 
+    pub(crate) fn percent(&mut self) -> Result<u8, String> {
+        let word = self.next()?;
+        let percent = word.strip_suffix('%').and_then(|percent| percent.parse().ok());
+        percent.ok_or(format!("{word:?} is no share"))
+    }
+
     pub(crate) fn because(&mut self) -> Result<Option<String>, String> {
         if !self.take("because") {
             return Ok(None);

@@ -137,6 +137,7 @@ impl World<'_> {
             }
             Action::Order(order) => self.order(order),
             Action::Clear(clear) => self.clear(clear),
+            Action::Release(release) => self.release(release),
             Action::Jump(jump) => {
                 self.wall_ahead += match jump {
                     Jump::Forward(by) => by.as_secs() as i64,
@@ -166,6 +167,7 @@ impl World<'_> {
         let judged = judged.and_then(|targets| {
             let order = Override {
                 kind: told.kind,
+                to: told.to,
                 given: told.target.clone(),
                 targets,
                 reason: told.reason.clone(),
@@ -183,6 +185,14 @@ impl World<'_> {
         });
         if let Some(order) = self.answer(told.line, judged, &told.answer) {
             self.apply(Event::Override(order));
+        }
+    }
+
+    fn release(&mut self, told: &Clear) {
+        let director = &self.process.as_ref().unwrap().director;
+        let found = director.releasable(&told.target).map_err(|none| none.to_string());
+        if let Some(targets) = self.answer(told.line, found, &told.answer) {
+            self.apply(Event::Release(targets));
         }
     }
 
@@ -416,6 +426,7 @@ fn compile(name: &str, pool: &StoryPool, setting: &Setting, topology: &mut Topol
             }
         },
         hold: pool.hold,
+        failback: pool.failback,
         min_up: pool.min_up,
         family_down: pool.family_down,
         ecs: true,

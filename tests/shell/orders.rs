@@ -84,6 +84,7 @@ async fn give(control: &Handle, target: &str) -> Result<Ordered, Unordered> {
         kind: OverrideKind::ForceUp,
         target: target.into(),
         duration: "1h".into(),
+        to: None,
         reason: "test".into(),
         even_if_last: false,
     };

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::World;
+use crate::geo::Slot;
 use crate::route::OverrideKind::{Drain, ForceDown, ForceUp};
 use crate::route::eligibility::Counted;
 use crate::route::pool_health::counted;
@@ -29,7 +30,12 @@ impl World {
         let Routing { topology, preferences } = &self.director.routing;
         for ((id, pool), status) in topology.pools.iter().zip(&status.pools) {
             for (preference, order) in preferences[pool.view].iter() {
-                claim(pool, status, order, table.pools[id].choice(preference));
+                claim(
+                    pool,
+                    status,
+                    order,
+                    table.pools[id].row.choice(preference, || Slot::FIRST).0,
+                );
             }
         }
     }
@@ -38,7 +44,7 @@ impl World {
     pub(super) fn for_each_given(&self, mut claim: impl FnMut(Tier, &AzStatus, &EndpointStatus)) {
         let (table, status) = (self.director.routes(), self.status());
         for (routes, pool) in table.pools.values().zip(&status.pools) {
-            for choice in &**routes.row {
+            for choice in routes.row.choices() {
                 let Some(az) = choice.az.map(usize::from) else { continue };
                 let AzRoute { addresses_v4, addresses_v6, .. } = &routes.azs[az];
                 let v4 = addresses_v4.iter().copied().map(IpAddr::V4);
