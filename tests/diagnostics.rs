@@ -52,7 +52,7 @@ fn every_code_has_a_case() {
     let watched = [Code::ZoneGone, Code::PolicyGone, Code::ZoneShrunk, Code::Changing];
     let covered = CASES.iter().map(|(code, _)| *code).chain(rare).chain(later).chain(watched);
     let covered: BTreeSet<_> = covered.collect();
-    assert_eq!(covered, Code::ALL.into_iter().collect());
+    assert_eq!(covered, Code::ALL.iter().copied().collect());
 }
 
 #[test]
