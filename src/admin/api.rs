@@ -7,6 +7,7 @@
 //! | `GET /v1/overrides` | those in force, [`crate::route::Override`] |
 //! | `POST /v1/overrides` | [`crate::control::Ordered`]; asked by [`crate::control::Order`] |
 //! | `DELETE /v1/overrides?target=` | [`crate::control::Ordered`] |
+//! | `POST /v1/release?target=` | [`crate::control::Released`] |
 //! | `POST /v1/reload` | [`crate::control::ReloadReport`]; 422 where something was refused |
 //! | `GET /metrics` | Prometheus text |
 //!
@@ -26,9 +27,10 @@ use serde_json::json;
 
 use crate::answer::{Explanation, Question, explain};
 use crate::control::{
-    Handle, Order, OrderError, Ordered, ReloadReport, Status, Stopped, Unordered,
+    Handle, Order, OrderError, Ordered, ReleaseError, Released, ReloadReport, Status, Stopped,
+    Unordered, Unreleased,
 };
-use crate::route::Override;
+use crate::route::{Override, WhyNot};
 use crate::serve::Totals;
 use crate::telemetry::metrics;
 
@@ -46,6 +48,7 @@ pub fn full(control: Handle, totals: Totals) -> Router {
     let routes = routes()
         .route("/v1/overrides", post(give))
         .route("/v1/overrides", delete(clear))
+        .route("/v1/release", post(release))
         .route("/v1/reload", post(reload));
     whole(routes).with_state(Context { control, totals })
 }
@@ -123,17 +126,26 @@ async fn give(
 }
 
 #[derive(Debug, Deserialize)]
-struct ClearQuery {
+struct TargetQuery {
     target: String,
 }
 
 async fn clear(
     State(context): State<Context>,
     Extension(peer): Extension<Peer>,
-    query: Result<Query<ClearQuery>, QueryRejection>,
+    query: Result<Query<TargetQuery>, QueryRejection>,
 ) -> Result<Json<Ordered>, Failure> {
-    let Query(ClearQuery { target }) = query?;
+    let Query(TargetQuery { target }) = query?;
     Ok(Json(context.control.clear(target, name(peer).await).await?))
+}
+
+async fn release(
+    State(context): State<Context>,
+    Extension(peer): Extension<Peer>,
+    query: Result<Query<TargetQuery>, QueryRejection>,
+) -> Result<Json<Released>, Failure> {
+    let Query(TargetQuery { target }) = query?;
+    Ok(Json(context.control.let_back(target, name(peer).await).await?))
 }
 
 /// As in `uid 1000 (alice)`. Names may come over a network, so a task of its own looks them up.
@@ -181,6 +193,21 @@ impl From<Unordered> for Failure {
             Unordered::Refused(OrderError::NotOverridden(_)) => StatusCode::NOT_FOUND,
             Unordered::Refused(OrderError::Last(_)) => StatusCode::CONFLICT,
             Unordered::Refused(OrderError::NotWritten(_)) | Unordered::Stopped(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        };
+        Self(status, error.to_string())
+    }
+}
+
+impl From<Unreleased> for Failure {
+    fn from(error: Unreleased) -> Self {
+        let status = match &error {
+            Unreleased::Refused(ReleaseError::NotAwaiting(none)) => match none.why {
+                WhyNot::Unknown(_) | WhyNot::Endpoint => StatusCode::BAD_REQUEST,
+                WhyNot::NotAwaiting => StatusCode::CONFLICT,
+            },
+            Unreleased::Refused(ReleaseError::NotWritten(_)) | Unreleased::Stopped(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         };

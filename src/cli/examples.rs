@@ -27,6 +27,7 @@ Examples:
 pub(super) const DRAIN: &str = "\
 Examples:
   meridian drain mumbai --for 2h --reason 'deploy 42'
+  meridian drain mumbai --to 20% --for 2h --reason 'warm up elsewhere first'
   meridian drain web/mumbai --for 30m --reason 'disk replacement'
   meridian drain '*/*/203.0.113.10' --for 1d --reason 'machine is leaving'";
 
@@ -42,6 +43,11 @@ pub(super) const CLEAR: &str = "\
 Examples:
   meridian clear mumbai
   meridian status --wait web/mumbai=up && meridian clear web/mumbai";
+
+pub(super) const RELEASE: &str = "\
+Examples:
+  meridian release web/mumbai
+  meridian release 'app.example:*/mumbai'";
 
 pub(super) const OVERRIDES: &str = "\
 Examples:

@@ -74,6 +74,9 @@ enum Command {
     /// End a drain, force-up or force-down before its time
     #[command(after_help = examples::CLEAR)]
     Clear(Clear),
+    /// Let azs back that were lost and wait for this: `failback = "manual"`
+    #[command(after_help = examples::RELEASE)]
+    Release(Release),
     /// List the overrides in force
     #[command(after_help = examples::OVERRIDES)]
     Overrides(Printed),
@@ -191,6 +194,14 @@ struct Drain {
 }
 
 #[derive(Debug, Args)]
+struct Release {
+    /// The az: AZ in every pool, POOL/AZ, or either with globs
+    target: String,
+    #[command(flatten)]
+    printed: Printed,
+}
+
+#[derive(Debug, Args)]
 struct Clear {
     /// The target of the override, as it was given
     target: String,
@@ -250,6 +261,7 @@ pub fn main() -> ExitCode {
         Command::ForceUp(arguments) => overrides::force_up(arguments),
         Command::ForceDown(arguments) => overrides::take(OverrideKind::ForceDown, arguments),
         Command::Clear(arguments) => overrides::clear(&arguments),
+        Command::Release(arguments) => overrides::release(&arguments),
         Command::Overrides(arguments) => overrides::list(&arguments),
         Command::Upgrade(config) => upgrade::upgrade(&config),
         Command::Init { directory } => init::init(&directory),

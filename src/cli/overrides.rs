@@ -7,11 +7,11 @@ use hyper::{Method, StatusCode};
 use crate::admin::Listed;
 use crate::admin::client::ClientError;
 use crate::control::orders::Change;
-use crate::control::{Order, Ordered};
+use crate::control::{Order, Ordered, Released};
 use crate::route::{Override, OverrideKind, Target};
 
 use super::output::Failure;
-use super::{Clear, Drain, Give, Printed, Take};
+use super::{Clear, Drain, Give, Printed, Release, Take};
 
 /// Takes clients away from a target, and shows what that came to.
 pub(super) fn take(kind: OverrideKind, arguments: Take) -> Result<(), Failure> {
@@ -54,6 +54,17 @@ pub(super) fn clear(arguments: &Clear) -> Result<(), Failure> {
         }
     })?;
     format.show(&ordered, cleared)
+}
+
+/// Lets azs back that wait for it, and shows what that came to.
+pub(super) fn release(arguments: &Release) -> Result<(), Failure> {
+    let Release { target, printed: Printed { format, config } } = arguments;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let query = query.append_pair("target", target).finish();
+    let released: Released = config.ask(Method::POST, &format!("/v1/release?{query}"), None)?;
+    format.show(&released, |Released { target, changes, generation }| {
+        format!("{target} released\n") + &consequences(changes, *generation)
+    })
 }
 
 /// Shows the overrides in force.

@@ -10,7 +10,7 @@ use crate::store::Store;
 
 use super::orders::Task;
 use super::status::LoadStatus;
-use super::{Order, OrderError, Ordered, ReloadReport, Status};
+use super::{Order, OrderError, Ordered, ReleaseError, Released, ReloadReport, Status};
 
 /// Asks the control task; cheap to clone.
 #[derive(Clone, Debug)]
@@ -46,6 +46,17 @@ pub enum Unordered {
     /// It was refused.
     #[error(transparent)]
     Refused(#[from] OrderError),
+    /// Nobody was there to take it.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Why nothing was released.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreleased {
+    /// It was refused.
+    #[error(transparent)]
+    Refused(#[from] ReleaseError),
     /// Nobody was there to take it.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -110,6 +121,12 @@ impl Handle {
     /// Ends the override that was given for `target`, in the name of `by`.
     pub async fn clear(&self, target: String, by: String) -> Result<Ordered, Unordered> {
         let task = |reply| Command::Order(Task::Clear { target, by, reply });
+        Ok(self.ask(task).await??)
+    }
+
+    /// Lets azs back that wait for it, in the name of `by`.
+    pub async fn let_back(&self, target: String, by: String) -> Result<Released, Unreleased> {
+        let task = |reply| Command::Order(Task::Release { target, by, reply });
         Ok(self.ask(task).await??)
     }
 

@@ -13,6 +13,7 @@ mod listening;
 pub mod load;
 pub mod orders;
 mod quiet;
+mod release;
 mod reload;
 mod saver;
 mod secrets;
@@ -39,10 +40,11 @@ use crate::serve::{Shared, Transports};
 use crate::store::{Store, StoreError};
 use crate::time::{Monotonic, Now};
 
-pub use handle::{Handle, Stopped, Unordered};
+pub use handle::{Handle, Stopped, Unordered, Unreleased};
 pub use listening::wanted;
 pub use load::{Loaded, Occasion, Report};
 pub use orders::{Order, OrderError, Ordered};
+pub use release::{ReleaseError, Released};
 pub use reload::ReloadReport;
 pub use status::Status;
 

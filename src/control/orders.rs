@@ -19,6 +19,7 @@ use crate::route::{
 use crate::time::{Now, Wall};
 
 use super::Control;
+use super::release::{self, Release};
 use super::saver::{NotWritten, Saver};
 
 /// An override as it is asked for.
@@ -119,6 +120,8 @@ pub(super) enum Task {
     Give { order: Order, by: String, reply: Reply },
     /// One is to end early.
     Clear { target: String, by: String, reply: Reply },
+    /// Azs are to be let back.
+    Release { target: String, by: String, reply: release::Reply },
     /// What is in force changed by itself.
     Note,
 }
@@ -132,8 +135,9 @@ pub struct Entry {
     pub by: String,
     /// What happened.
     pub what: Deed,
-    /// The override's kind.
-    pub kind: OverrideKind,
+    /// The override's kind; absent for a release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<OverrideKind>,
     /// The share of clients that a drain leaves.
     #[serde(skip_serializing_if = "Share::is_none")]
     pub to: Share,
@@ -141,10 +145,12 @@ pub struct Entry {
     pub target: String,
     /// What that came to.
     pub targets: Vec<Target>,
-    /// Why it was given.
-    pub reason: String,
-    /// When it was to end.
-    pub until: Wall,
+    /// Why it was given; absent for a release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was to end; absent for a release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Wall>,
     /// Why it was refused, or not cleared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
@@ -166,6 +172,8 @@ pub enum Deed {
     Refused,
     /// It was to end early, and stays in force.
     NotCleared,
+    /// Azs that waited for it were let back.
+    Released,
 }
 
 /// The orders under way.
@@ -190,10 +198,11 @@ struct Writing {
 
 /// What is done once it is there.
 #[derive(Debug)]
-enum Then {
+pub(super) enum Then {
     Give { order: Override, even_if_last: bool, reply: Reply },
     Clear { order: Override, by: String, reply: Reply },
     Refuse { error: OrderError, reply: Reply },
+    Release(Release),
     Nothing,
 }
 
@@ -287,7 +296,7 @@ impl Then {
         match self {
             Self::Give { order, .. } => Some((order, &order.by, Deed::Refused)),
             Self::Clear { order, by, .. } => Some((order, by, Deed::NotCleared)),
-            Self::Refuse { .. } | Self::Nothing => None,
+            Self::Refuse { .. } | Self::Release(_) | Self::Nothing => None,
         }
     }
 
@@ -301,6 +310,7 @@ impl Then {
             Self::Refuse { error, reply } => {
                 let _ = reply.send(Err(error));
             }
+            Self::Release(release) => release.fail(reason),
             Self::Nothing => {}
         }
     }
@@ -321,13 +331,19 @@ impl Control {
             match task {
                 Task::Give { order, by, reply } => self.judge(order, by, reply, now),
                 Task::Clear { target, by, reply } => self.look_up(&target, by, reply, now),
-                Task::Note if self.orders.owed.is_empty() => {}
-                Task::Note => {
-                    let in_force = self.director.overrides().clone();
-                    self.orders.write(self.saver.as_ref(), in_force, vec![], Then::Nothing);
+                Task::Release { target, by, reply } => {
+                    self.look_for_release(target, by, reply, now);
                 }
+                Task::Note if self.orders.owed.is_empty() => {}
+                Task::Note => self.write_order(vec![], Then::Nothing),
             }
         }
+    }
+
+    /// Has entries of the audit log written down, with what is in force as it is.
+    pub(super) fn write_order(&mut self, entries: Vec<Entry>, then: Then) {
+        let in_force = self.director.overrides().clone();
+        self.orders.write(self.saver.as_ref(), in_force, entries, then);
     }
 
     /// Has an override written down, unless it must not be given.
@@ -378,9 +394,7 @@ impl Control {
             refusal: Some(error.to_string()),
             ..Entry::of(&order, Deed::Refused, &order.by, now)
         };
-        let in_force = self.director.overrides().clone();
-        let then = Then::Refuse { error, reply };
-        self.orders.write(self.saver.as_ref(), in_force, vec![entry], then);
+        self.write_order(vec![entry], Then::Refuse { error, reply });
     }
 
     /// Has the end of an override written down.
@@ -448,6 +462,7 @@ impl Control {
             Then::Refuse { error, reply } => {
                 let _ = reply.send(Err(error));
             }
+            Then::Release(release) => self.carry_out_release(release, now),
             Then::Nothing => {}
         }
     }
@@ -487,19 +502,19 @@ impl Entry {
             at: now.wall,
             by: by.into(),
             what,
-            kind: *kind,
+            kind: Some(*kind),
             to: *to,
             target: given.clone(),
             targets: targets.clone(),
-            reason: reason.clone(),
-            until: *until,
+            reason: Some(reason.clone()),
+            until: Some(*until),
             refusal: None,
         }
     }
 }
 
 impl Change {
-    fn of(transition: &Transition) -> Self {
+    pub(super) fn of(transition: &Transition) -> Self {
         let Transition { pool_name, az_name, to, .. } = transition;
         let eligible = match to {
             Eligibility::Eligible => true,

@@ -175,12 +175,12 @@ pub(crate) fn entry() -> Entry {
         at: Wall::default(),
         by: "uid 1000 (alice)".into(),
         what: Deed::Refused,
-        kind: OverrideKind::Drain,
+        kind: Some(OverrideKind::Drain),
         to: Share::percent(20).unwrap(),
         target: "web/*".into(),
         targets: vec!["app.example:web/mumbai".parse().unwrap()],
-        reason: "deploy 42".into(),
-        until: Wall::default(),
+        reason: Some("deploy 42".into()),
+        until: Some(Wall::default()),
         refusal: Some("mumbai is the last of app.example:web".into()),
     }
 }

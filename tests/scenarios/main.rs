@@ -52,10 +52,12 @@ stories! {
     could_not_probe
     drain
     drain_measured
+    drain_share
     drain_short_ttl
     drained_endpoint
     drained_family
     drained_last
+    failback_manual
     flapping
     force_down
     force_up
