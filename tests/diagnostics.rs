@@ -1026,6 +1026,44 @@ endpoints.singapore = ["203.0.113.20"]
         )],
     ),
     (
+        Code::MisplacedRamp,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+failback = "auto"
+ramp = "10m"
+endpoints.mumbai = ["203.0.113.10"]
+"#,
+        )],
+    ),
+    (
+        Code::FailsOpen,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+failback = "manual"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
         Code::MisplacedFallback,
         &[(
             "zones/app.example.toml",

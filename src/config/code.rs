@@ -147,6 +147,8 @@ pub enum Code {
     MisplacedFallback,
     /// `ramp` where `failback` says something else.
     MisplacedRamp,
+    /// A pool that keeps clients from data not to be trusted gives it when nothing else is left.
+    FailsOpen,
     /// A pool's fallback falls back itself.
     ChainedFallback,
     /// A pool of addresses falls back to a CNAME pool, or the reverse.
@@ -242,6 +244,7 @@ impl Code {
         Self::NoFallback,
         Self::MisplacedFallback,
         Self::MisplacedRamp,
+        Self::FailsOpen,
         Self::ChainedFallback,
         Self::MixedFallback,
         Self::KeptAz,
@@ -327,6 +330,7 @@ impl Code {
             Self::NoFallback => "pool/no-fallback",
             Self::MisplacedFallback => "pool/misplaced-fallback",
             Self::MisplacedRamp => "pool/misplaced-ramp",
+            Self::FailsOpen => "pool/fails-open",
             Self::ChainedFallback => "pool/chained-fallback",
             Self::MixedFallback => "pool/mixed-fallback",
             Self::KeptAz => "reload/kept-az",
@@ -364,6 +368,7 @@ impl Code {
             | Self::KeptAz
             | Self::KeptShared
             | Self::KeptGroup
+            | Self::FailsOpen
             | Self::Changing => Severity::Warning,
             Self::Unreadable
             | Self::DuplicateOrigin

@@ -18,32 +18,20 @@ pub(super) fn failback(table: &Table<'_>, faults: &mut Faults) -> Failback {
     let word = table.get("failback", faults);
     let chosen = word.as_ref().and_then(|value| value.choice(&WORDS, faults));
     let ramp = table.get("ramp", faults);
-    match (chosen.unwrap_or(Word::Auto), ramp) {
-        (Word::Ramp, None) => Failback::Ramp(RAMP),
-        (Word::Ramp, Some(ramp)) => {
-            Failback::Ramp(ramp.duration(SHORTEST..=LONGEST, faults).unwrap_or(RAMP))
-        }
-        (word_is, Some(ramp)) => {
-            let fault = Code::MisplacedRamp.at(ramp.span, "the pool does not ramp".to_owned());
-            let mut fault = fault.label("unused");
-            if let Some(word) = word {
-                fault = fault.related(word.span, "because of this");
-            }
+    let over = ramp.as_ref().and_then(|ramp| ramp.duration(SHORTEST..=LONGEST, faults));
+    match (chosen.unwrap_or(Word::Auto), &ramp) {
+        (Word::Ramp, _) => return Failback::Ramp(over.unwrap_or(RAMP)),
+        (Word::Auto | Word::Manual, None) => {}
+        (Word::Auto | Word::Manual, Some(ramp)) => {
+            let fault = Code::MisplacedRamp.at(ramp.span, "the pool does not ramp").label("unused");
+            let fault = match &word {
+                Some(word) => fault.related(word.span, "because of this"),
+                None => fault,
+            };
             faults.push(fault.remedy("write `failback = \"ramp\"`, or remove `ramp`"));
-            word_is.without_ramp()
-        }
-        (word, None) => word.without_ramp(),
-    }
-}
-
-impl Word {
-    fn without_ramp(self) -> Failback {
-        match self {
-            Self::Auto => Failback::Auto,
-            Self::Ramp => Failback::Ramp(RAMP),
-            Self::Manual => Failback::Manual,
         }
     }
+    if chosen == Some(Word::Manual) { Failback::Manual } else { Failback::Auto }
 }
 
 const WORDS: [(&str, Word); 3] =

@@ -193,7 +193,7 @@ pub(super) const POOL: KeyTable = KeyTable {
         key("fallback", Default::Other, r#""spare""#),
         key("hold", Default::Example, r#""60s""#),
         key("failback", Default::Example, r#""auto""#),
-        key("ramp", Default::Example, r#""10m""#),
+        key("ramp", Default::Other, r#""10m""#),
         key("min_up", Default::Example, "1"),
         key("family_down", Default::Example, r#""drop""#),
         key("ecs", Default::Example, "true"),

@@ -130,6 +130,7 @@ pub(super) fn pool(
         pool.report_families(faults);
         pool.report_check(&table, faults);
         pool.report_fallback(&table, faults);
+        pool.report_failing_open(&table, faults);
     }
     Some(pool)
 }
@@ -193,6 +194,23 @@ impl PoolEntry {
             }
             (AllDownName::Fallback, Some(_)) | (_, None) => {}
         }
+    }
+
+    fn report_failing_open(&self, table: &Table<'_>, faults: &mut Faults) {
+        if self.failback != Failback::Manual || self.all_down != AllDownName::Open {
+            return;
+        }
+        let Some(failback) = table.get("failback", faults) else { return };
+        let message = format!("pool `{}` gives azs that await release when none is up", self.name);
+        let mut fault = Code::FailsOpen.at(failback.span, message).label("until released, but");
+        fault = match table.get("all_down", faults) {
+            Some(all_down) => fault.related(all_down.span, "all of them when none is up"),
+            None => fault,
+        };
+        faults.push(fault.remedy(
+            "write `all_down = \"closed\"`, which is no answer, or `\"fallback\"`: `\"open\"` sends \
+             clients to data that may be old",
+        ));
     }
 
     fn report_foreign_azs(&self, faults: &mut Faults) {

@@ -10,7 +10,7 @@ use meridian::control::orders::{Change, Deed, Entry};
 use meridian::control::status::{
     DatabaseStatus, LoadStatus, Standing, StandingError, Status, TransitionCount, ZoneStatus,
 };
-use meridian::control::{Order, Ordered, ReloadReport};
+use meridian::control::{Order, Ordered, Released, ReloadReport};
 use meridian::diag::{Position, Record, Related};
 use meridian::health::HealthState;
 use meridian::route::status::{MonitorStatus, PoolStatus, ShownSetback};
@@ -54,7 +54,7 @@ pub(crate) fn status() -> Status {
     let az = AzStatus {
         name: "mumbai".into(),
         eligible: false,
-        state: ShownAzState::Held { until: at },
+        state: ShownAzState::Ramping { until: at, share: 20 },
         overridden: order(),
         endpoints: vec![endpoint],
     };
@@ -199,6 +199,12 @@ pub(crate) fn wanted() -> Order {
 pub(crate) fn ordered() -> Ordered {
     let change = Change { pool: "app.example:web".into(), az: "mumbai".into(), eligible: false };
     Ordered { order: given(), replaced: Some(given()), changes: vec![change], generation: 7 }
+}
+
+pub(crate) fn released() -> Released {
+    let changes =
+        vec![Change { pool: "app.example:web".into(), az: "mumbai".into(), eligible: true }];
+    Released { target: "web/mumbai".into(), changes, generation: 7 }
 }
 
 pub(crate) fn reload() -> ReloadReport {
