@@ -29,8 +29,8 @@ pub struct Ramp {
     pub over: Duration,
     /// The slots below this one had the az all along.
     pub from: u16,
-    /// In how many of [`STEPS`] it has come back.
-    steps: u16,
+    /// How many of [`STEPS`] are taken.
+    pub(super) steps: u16,
 }
 
 /// A ramp goes in so many steps of equal length: its share is within 1 % of the line.

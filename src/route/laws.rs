@@ -14,9 +14,9 @@ use proptest::{bool, collection, option};
 use super::OverrideKind::{Drain, ForceDown, ForceUp};
 use super::status::{ShownAzState, Status};
 use super::{
-    AllDown, Az, AzId, Director, Effects, Eligibility, Endpoint, Event, FamilyDown, MinUp,
-    Override, OverrideKind, Overrides, Policy, Pool, PoolAz, PoolId, Preferences, ProbeAt, Routing,
-    RoutingTable, Saved, Topology, ViewId, ViewSpec,
+    AllDown, Az, AzId, Director, Effects, Eligibility, Endpoint, Event, Failback, FamilyDown,
+    MinUp, Override, OverrideKind, Overrides, Policy, Pool, PoolAz, PoolId, Preferences, ProbeAt,
+    Routing, RoutingTable, Saved, Share, Target, Topology, ViewId, ViewSpec,
 };
 use crate::health::{
     Cause, Check, CheckKind, HealthState, MonitorId, MonitorSpec, Outcome, Thresholds, Verdict,
@@ -24,6 +24,7 @@ use crate::health::{
 use crate::id::{Id, IdVec};
 use crate::time::{Monotonic, Now, Wall};
 
+mod failback;
 mod overrides;
 mod recomputed;
 
@@ -249,6 +250,10 @@ enum Step {
     Stale(usize),
     /// An operator gives an override of this target for some seconds.
     Give(OverrideKind, usize, u64),
+    /// The same, of a drain to so many percent.
+    Drain(u8, usize, u64),
+    /// An operator lets back what waits of this target.
+    Release(usize),
     /// An operator ends the override of this target.
     Clear(usize),
     /// The wall clock is set forward or back.
@@ -296,6 +301,17 @@ impl World {
             Step::Give(kind, target, seconds) => {
                 self.apply(Event::Override(self.order(kind, target, seconds)))
             }
+            Step::Drain(percent, target, seconds) => {
+                let to = Share::percent(percent).unwrap();
+                let order = Override { to, ..self.order(Drain, target, seconds) };
+                let is_of_azs = |it: &Target| !matches!(it, Target::Endpoint { .. });
+                let is_of_azs = order.targets.iter().all(is_of_azs);
+                self.apply(if is_of_azs { Event::Override(order) } else { Event::Clock })
+            }
+            Step::Release(target) => {
+                let targets = self.director.expand(TARGETS[target]).unwrap_or_default();
+                self.apply(Event::Release(targets))
+            }
             Step::Clear(target) => {
                 let targets = self.director.expand(TARGETS[target]).unwrap_or_default();
                 self.apply(Event::Clear(targets))
@@ -316,7 +332,7 @@ impl World {
         let given = TARGETS[target].to_owned();
         Override {
             kind,
-            to: crate::route::Share::NONE,
+            to: Share::NONE,
             targets: self.director.expand(&given).unwrap_or_default(),
             given,
             reason: "a law".into(),
@@ -381,14 +397,9 @@ fn eligible(status: &Status) -> HashMap<(String, String), bool> {
 }
 
 fn is_equal_but_for_ttls(before: &RoutingTable, after: &RoutingTable) -> bool {
-    let routes = |table: &RoutingTable| -> Vec<_> {
-        let pools = table.pools.values().map(|pool| {
-            let choices = pool.row.choices().map(|choice| (choice.az, choice.tier));
-            (choices.collect::<Vec<_>>(), Arc::clone(&pool.azs))
-        });
-        pools.collect()
-    };
-    routes(before) == routes(after)
+    let mut pairs = before.pools.values().zip(after.pools.values());
+    before.pools.len() == after.pools.len()
+        && pairs.all(|(one, other)| one.row.gives_the_same_as(&other.row) && one.azs == other.azs)
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -403,6 +414,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0usize..12).prop_map(Step::Stale),
         1 => topology().prop_map(Step::Replace),
         3 => (kinds(), 0..TARGETS.len(), 0u64..20).prop_map(|(kind, target, seconds)| Step::Give(kind, target, seconds)),
+        2 => (1u8..100, 0..TARGETS.len(), 0u64..20).prop_map(|(to, target, seconds)| Step::Drain(to, target, seconds)),
+        1 => (0..TARGETS.len()).prop_map(Step::Release),
         1 => (0..TARGETS.len()).prop_map(Step::Clear),
         1 => (-10i64..10).prop_map(Step::Jump),
     ];
@@ -427,7 +440,10 @@ const TARGETS: [&str; 9] = [
 ];
 
 /// A pool before its ids are known: the azs with their endpoints, and the rest.
-type Drawn = (Vec<(usize, Vec<(u8, bool, bool)>)>, AllDown, FamilyDown, MinUp, u64, u16);
+type Drawn = (Vec<(usize, Vec<(u8, bool, bool)>)>, AllDown, FamilyDown, MinUp, Back, u16);
+
+/// How long an az is held, and how it comes back.
+type Back = (u64, Failback);
 
 fn topology() -> impl Strategy<Value = Topology> {
     let endpoint = (0u8..4, any::<bool>(), bool::weighted(0.9));
@@ -447,7 +463,13 @@ fn topology() -> impl Strategy<Value = Topology> {
     ];
     let family_down = prop_oneof![Just(FamilyDown::Drop), Just(FamilyDown::Az)];
     let hold = prop_oneof![Just(0u64), Just(4u64)];
-    let pool = (azs, all_down, family_down, min_up, hold, 80u16..82);
+    let failback = prop_oneof![
+        3 => Just(Failback::Auto),
+        1 => (1u64..20).prop_map(|seconds| Failback::Ramp(Duration::from_secs(seconds))),
+        1 => Just(Failback::Manual),
+    ];
+    let back = (hold, failback);
+    let pool = (azs, all_down, family_down, min_up, back, 80u16..82);
     collection::vec(option::weighted(0.7, pool), 1..4).prop_map(|pools| compile(&pools))
 }
 
@@ -459,7 +481,9 @@ fn compile(drawn: &[Option<Drawn>]) -> Topology {
         topology.azs.push(Az { name, location: None, country: None, bias: 1.0 });
     }
     for (index, drawn) in drawn.iter().enumerate() {
-        let Some((azs, all_down, family_down, min_up, hold, port)) = drawn else { continue };
+        let Some((azs, all_down, family_down, min_up, (hold, failback), port)) = drawn else {
+            continue;
+        };
         let azs: Vec<PoolAz> = azs
             .iter()
             .map(|(az, endpoints)| pool_az(&mut topology, *az, endpoints, *port))
@@ -473,7 +497,7 @@ fn compile(drawn: &[Option<Drawn>]) -> Topology {
             min_ttl: Duration::from_secs(5),
             all_down: *all_down,
             hold: Duration::from_secs(*hold),
-            failback: crate::route::Failback::Auto,
+            failback: *failback,
             min_up: *min_up,
             family_down: *family_down,
             ecs: true,

@@ -109,7 +109,7 @@ impl Director {
             before.keys().chain(self.forces.keys()).copied().collect();
         for index in places {
             if before.get(&index) != self.forces.get(&index) {
-                self.return_from(index, before.get(&index), now);
+                effects.save |= self.return_from(index, before.get(&index), now);
                 let trigger = Trigger::Override(before.get(&index));
                 self.reassess(index, trigger, now, touched, effects);
             }
@@ -117,18 +117,20 @@ impl Director {
     }
 
     /// Has an az that was up throughout an override come back, when that ends, as its pool's failback
-    /// says. What clients had of it they keep.
-    fn return_from(&mut self, index: PoolAzIndex, said: Option<&Forced>, now: Now) {
+    /// says. What clients had of it they keep. Returns whether it does.
+    fn return_from(&mut self, index: PoolAzIndex, said: Option<&Forced>, now: Now) -> bool {
         let keeps_out = |forced: Option<&Forced>| forced.and_then(Forced::latest_out).is_some();
         let say = self.forces.get(&index);
         let is_forced_up = say.and_then(Forced::latest_up).is_some();
         let health = &mut self.pools[index.0].azs[usize::from(index.1)];
         let admitted = health.standing.admitted();
         let is_over = keeps_out(said) && !keeps_out(say) && !is_forced_up;
-        if is_over && health.state == AzState::Eligible && admitted < Admits::ALL.eligible {
-            let failback = self.routing.topology.pools[index.0].failback;
-            health.state = failback.begin_from(admitted, now.wall);
+        if !is_over || health.state != AzState::Eligible || admitted == Admits::ALL.eligible {
+            return false;
         }
+        let failback = self.routing.topology.pools[index.0].failback;
+        health.state = failback.begin_from(admitted, now.wall);
+        health.state != AzState::Eligible
     }
 
     /// The azs of pools that `given` comes to, of which at least one awaits its release.

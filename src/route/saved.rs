@@ -53,6 +53,8 @@ pub struct SavedRamp {
     pub over: Duration,
     /// The slots below this one had the az all along.
     pub from: u16,
+    /// How many steps of it are taken; none is taken back.
+    pub steps: u16,
 }
 
 impl Saved {
@@ -72,8 +74,8 @@ impl Saved {
         if let Some(&admits) = awaiting {
             return AzState::AwaitingRelease { admits };
         }
-        if let Some(&SavedRamp { began, over, from }) = ramp {
-            return pool.failback.go_on(Ramp::new(began, over, from), now.wall);
+        if let Some(&SavedRamp { began, over, from, steps }) = ramp {
+            return pool.failback.go_on(Ramp { began, over, from, steps }, now.wall);
         }
         match self.hold(&pool.name, az) {
             Some(until) => {
@@ -160,8 +162,8 @@ impl Saved {
                 self.holds.entry(pool_name).or_default().insert(az, until);
                 return;
             }
-            AzState::Ramping(Ramp { began, over, from, .. }) => {
-                let ramp = SavedRamp { began, over, from };
+            AzState::Ramping(Ramp { began, over, from, steps }) => {
+                let ramp = SavedRamp { began, over, from, steps };
                 self.ramps.entry(pool_name).or_default().insert(az, ramp);
                 return;
             }

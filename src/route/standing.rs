@@ -122,8 +122,9 @@ pub(super) fn stand(
         judgement.verdict == LocalVerdict::Up && (state.is_eligible() || is_forced_up);
     let tier = tier(is_eligible, state, &judgement);
     let is_returning = state.is_returning() && !(is_eligible && is_forced_up);
-    let is_free =
-        |position: &usize| forced.az.is_none() && !forced.endpoints.contains_key(position);
+    // Who keeps a share of its clients is measured for them.
+    let is_az_free = forced.az.is_none_or(|force| force.kind == OverrideKind::Drain);
+    let is_free = |position: &usize| is_az_free && !forced.endpoints.contains_key(position);
     let is_moving = is_fresh || is_returning || endpoints.filter(is_free).any(is_moving);
     let admitted = if is_forced_up { Admits::ALL } else { admits(state) };
     let admits = Admits { undrained: forced.left(), ..admitted };
@@ -147,8 +148,10 @@ fn admits(state: AzState) -> Admits {
 }
 
 impl Forced {
+    /// What is said of all clients of the az: a drain to a share decides nothing for those below it.
     fn az_kind(&self) -> Option<OverrideKind> {
-        self.az.map(|force| force.kind)
+        let is_of_all = |force: &Force| force.kind != OverrideKind::Drain || force.left == 0;
+        self.az.filter(is_of_all).map(|force| force.kind)
     }
 
     /// What is said of an endpoint alone.

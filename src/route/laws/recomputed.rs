@@ -121,10 +121,15 @@ impl World {
         let mut monitors = free.filter_map(|it| it.monitor.as_ref());
         let tier = tier_of(pool, az);
         let is_held = matches!(tier, Some(Tier::Alive | Tier::AllDown))
-            && matches!(az.state, ShownAzState::Held { .. });
-        let is_measured = az.overridden.is_none() && !matches!(tier, None | Some(Tier::Drained));
+            && matches!(az.state, ShownAzState::Held { .. } | ShownAzState::Ramping { .. });
+        let is_ramping = tier == Some(Tier::Eligible)
+            && matches!(az.state, ShownAzState::Ramping { .. })
+            && !is_forced_up(az);
+        let is_az_free = kind(&az.overridden).is_none_or(|kind| kind == Drain);
+        let is_measured = is_az_free && !matches!(tier, None | Some(Tier::Drained));
         self.hidden(pool, position).is_fresh
             || is_held
+            || is_ramping
             || is_measured && monitors.any(|it| it.failing || it.fresh)
     }
 
@@ -177,7 +182,8 @@ fn tier_of(pool: &Pool, az: &AzStatus) -> Option<Tier> {
         FamilyDown::Drop => all_are_out(pool.has_family(Family::V4)),
         FamilyDown::Az => all_are_out(true) || all_are_out(false),
     };
-    let is_drained = kind(&az.overridden) == Some(Drain)
+    // Of a drain to a share the first slot feels nothing.
+    let is_drained = az.overridden.as_ref().is_some_and(|it| it.kind == Drain && it.to.is_none())
         || has_lost_needed_family
         || az.endpoints.iter().all(|it| is_out(&it));
     match az.overridden.as_ref().map(|it| it.kind) {
@@ -185,6 +191,7 @@ fn tier_of(pool: &Pool, az: &AzStatus) -> Option<Tier> {
         _ if is_drained && az.endpoints.iter().all(is_forced_down) => None,
         _ if is_drained => Some(Tier::Drained),
         _ if az.eligible => Some(Tier::Eligible),
+        _ if az.state == ShownAzState::AwaitingRelease => Some(Tier::AllDown),
         _ if az.endpoints.iter().any(|it| it.counts_as_up) => Some(Tier::Alive),
         _ => Some(Tier::AllDown),
     }
@@ -192,6 +199,12 @@ fn tier_of(pool: &Pool, az: &AzStatus) -> Option<Tier> {
 
 pub(super) fn kind(order: &Option<ShownOverride>) -> Option<OverrideKind> {
     order.as_ref().map(|order| order.kind)
+}
+
+/// Whether an override counts anything of it as up.
+fn is_forced_up(az: &AzStatus) -> bool {
+    let endpoints = az.endpoints.iter().map(|it| kind(&it.overridden));
+    endpoints.chain([kind(&az.overridden)]).any(|kind| kind == Some(ForceUp))
 }
 
 /// Whether an endpoint that may be given as a last resort is up by what is measured, or forced up.
