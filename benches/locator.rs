@@ -192,8 +192,8 @@ fn views(count: usize) -> Vec<ViewSpec> {
             IpNet::from(Ipv4Net::new_assert(network, 24))
         });
         let nets = nets.map(ClientSet::Net).collect();
-        let rules =
-            vec![Rule { clients: nets, prefer: vec![AzId(second)] }, Rule { clients, prefer }];
+        let rule = |clients, prefer| Rule { clients, prefer, allow: None };
+        let rules = vec![rule(nets, vec![AzId(second)]), rule(clients, prefer)];
         ViewSpec { rules, ..fleet().1 }
     };
     (0..count).map(|_| spec()).collect()

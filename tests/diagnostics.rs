@@ -950,7 +950,11 @@ clients = ["group:eu", "net:10.0.0.0/8"]
 prefer = ["mumbai"]
 
 [[pool.web.rules]]
-clients = ["country:DE", "net:10.1.0.0/16"]
+clients = ["continent:AS"]
+prefer = ["mumbai"]
+
+[[pool.web.rules]]
+clients = ["country:DE", "net:10.1.0.0/16", "subdivision:JP-13"]
 prefer = ["singapore"]
 "#,
         )],
@@ -1132,6 +1136,267 @@ check = "web"
 endpoints.singapore = { name = "lb.example.net.", probe = "192.0.2.1:80" }
 "#,
         )],
+    ),
+    (
+        Code::UnknownRegion,
+        &[
+            (
+                "meridian.toml",
+                r#"
+[az.mumbai]
+location = [19.08, 72.88]
+country = "IN"
+region = "asia"
+
+[az.ohio]
+location = [40.0, -83.0]
+country = "US"
+
+[az.singapore]
+location = [1.35, 103.82]
+country = "SG"
+region = "asia"
+"#,
+            ),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+endpoints.ohio = ["203.0.113.30"]
+allow = ["region:aisa", "country:US"]
+"#,
+            ),
+        ],
+    ),
+    (
+        Code::GroupOfClients,
+        &[
+            (
+                "meridian.toml",
+                r#"
+[az.mumbai]
+location = [19.08, 72.88]
+country = "IN"
+region = "asia"
+
+[az.ohio]
+location = [40.0, -83.0]
+country = "US"
+
+[az.singapore]
+location = [1.35, 103.82]
+country = "SG"
+region = "asia"
+
+[group]
+partners = ["country:US", "asn:64500"]
+"#,
+            ),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+endpoints.ohio = ["203.0.113.30"]
+allow = ["group:partners", "country:IN"]
+"#,
+            ),
+        ],
+    ),
+    (
+        Code::EmptyFence,
+        &[
+            (
+                "meridian.toml",
+                r#"
+[az.mumbai]
+location = [19.08, 72.88]
+country = "IN"
+region = "asia"
+
+[az.ohio]
+location = [40.0, -83.0]
+country = "US"
+
+[az.singapore]
+location = [1.35, 103.82]
+country = "SG"
+region = "asia"
+"#,
+            ),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+endpoints.ohio = ["203.0.113.30"]
+allow = ["region:asia", "country:US"]
+
+[[pool.web.rules]]
+clients = ["group:eu"]
+allow = ["group:eu"]
+"#,
+            ),
+        ],
+    ),
+    (
+        Code::OutsideFence,
+        &[
+            (
+                "meridian.toml",
+                r#"
+[az.mumbai]
+location = [19.08, 72.88]
+country = "IN"
+region = "asia"
+
+[az.ohio]
+location = [40.0, -83.0]
+country = "US"
+
+[az.singapore]
+location = [1.35, 103.82]
+country = "SG"
+region = "asia"
+"#,
+            ),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+endpoints.ohio = ["203.0.113.30"]
+allow = ["region:asia"]
+"#,
+            ),
+        ],
+    ),
+    (
+        Code::FencedAz,
+        &[
+            (
+                "meridian.toml",
+                r#"
+[az.mumbai]
+location = [19.08, 72.88]
+country = "IN"
+region = "asia"
+
+[az.ohio]
+location = [40.0, -83.0]
+country = "US"
+
+[az.singapore]
+location = [1.35, 103.82]
+country = "SG"
+region = "asia"
+"#,
+            ),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+endpoints.ohio = ["203.0.113.30"]
+
+[[pool.web.rules]]
+clients = ["country:IN"]
+prefer = ["mumbai", "ohio"]
+allow = ["region:asia"]
+"#,
+            ),
+        ],
+    ),
+    (
+        Code::FallbackOutsideFence,
+        &[
+            (
+                "meridian.toml",
+                r#"
+[az.mumbai]
+location = [19.08, 72.88]
+country = "IN"
+region = "asia"
+
+[az.ohio]
+location = [40.0, -83.0]
+country = "US"
+
+[az.singapore]
+location = [1.35, 103.82]
+country = "SG"
+region = "asia"
+"#,
+            ),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+allow = ["region:asia"]
+all_down = "fallback"
+fallback = "spare"
+
+[[pool.web.rules]]
+clients = ["country:IN"]
+allow = ["country:IN"]
+
+[pool.spare]
+check = "web"
+endpoints.ohio = ["203.0.113.39"]
+endpoints.singapore = ["203.0.113.29"]
+"#,
+            ),
+        ],
     ),
     (
         Code::Unprobed,

@@ -251,6 +251,7 @@ fn spec() -> ViewSpec {
     let rule = |clients, prefer: &[&str]| Rule {
         clients,
         prefer: prefer.iter().map(|name| az(name)).collect(),
+        allow: None,
     };
     ViewSpec {
         azs: AZS.ids().collect(),

@@ -1,6 +1,6 @@
 //! Sets of clients: what rules are for, and the `[group]`s that give several of them a name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::Code;
 use super::country;
+use super::fence::Fence;
 use super::key;
 use super::pool::{PoolEntry, RuleEntry};
 use super::reader::{Faults, Placed, Table, Value, report_duplicates};
@@ -66,16 +67,20 @@ impl Groups {
     }
 
     /// The names of groups that pools name and that are not there.
-    pub(super) fn unmet<'p>(
+    fn unmet<'p>(
         &self,
         pools: impl Iterator<Item = &'p PoolEntry>,
-    ) -> Vec<&'p Placed<ClientsEntry>> {
-        let clients = pools.flat_map(|pool| &pool.rules).flat_map(|rule| &rule.clients);
-        let is_unmet = |clients: &&Placed<ClientsEntry>| match &clients.value {
-            ClientsEntry::Set(_) => false,
-            ClientsEntry::Group(name) => self.group(name).is_none(),
+    ) -> impl Iterator<Item = (&'p str, Span)> {
+        let of_clients = |clients: &'p Placed<ClientsEntry>| match &clients.value {
+            ClientsEntry::Set(_) => None,
+            ClientsEntry::Group(name) => Some((name.as_str(), clients.span)),
         };
-        clients.filter(is_unmet).collect()
+        let named = pools.flat_map(move |PoolEntry { allow, rules, .. }| {
+            let clients = rules.iter().flat_map(|rule| &rule.clients).filter_map(of_clients);
+            let of_rules = rules.iter().filter_map(|rule| rule.allow.as_ref());
+            clients.chain(allow.iter().chain(of_rules).flat_map(Fence::groups))
+        });
+        named.filter(|(name, _)| self.group(name).is_none())
     }
 
     /// A fault for each of [`Groups::unmet`], and a warning for each rule that never matches.
@@ -83,10 +88,7 @@ impl Groups {
         &self,
         pools: impl Iterator<Item = &'p PoolEntry> + Clone,
     ) -> Vec<Diagnostic> {
-        let unmet = self.unmet(pools.clone()).into_iter().filter_map(|clients| {
-            let ClientsEntry::Group(name) = &clients.value else { return None };
-            Some(self.unknown(name, clients.span))
-        });
+        let unmet = self.unmet(pools.clone()).map(|(name, span)| self.unknown(name, span));
         unmet.chain(pools.flat_map(|pool| self.idle_rules(pool))).collect()
     }
 
@@ -118,18 +120,19 @@ impl Groups {
         last: &Self,
     ) -> Vec<String> {
         let mut kept = vec![];
-        for clients in self.unmet(pools) {
-            if let ClientsEntry::Group(name) = &clients.value
-                && let Some(entry) = last.0.get(name)
-                && self.0.insert(name.clone(), entry.clone()).is_none()
+        let unmet: Vec<_> = self.unmet(pools).collect();
+        for (name, _) in unmet {
+            if let Some(entry) = last.0.get(name)
+                && self.0.insert(name.to_owned(), entry.clone()).is_none()
             {
-                kept.push(name.clone());
+                kept.push(name.to_owned());
             }
         }
         kept
     }
 
-    fn group(&self, name: &str) -> Option<&Arc<Group>> {
+    /// The group of this name.
+    pub(super) fn group(&self, name: &str) -> Option<&Arc<Group>> {
         self.0.get(name).map(|entry| &entry.group)
     }
 
@@ -154,26 +157,35 @@ impl Groups {
         }
     }
 
-    /// The rules of a pool all of whose clients earlier rules have, by the same set or a wider
-    /// network.
+    /// The rules of a pool all of whose clients earlier rules have, by the same set or a wider one.
     fn idle_rules(&self, pool: &PoolEntry) -> Vec<Diagnostic> {
-        let mut earlier: Vec<(ClientSet, Span)> = vec![];
+        // With the number of its rule.
+        let mut earlier: Vec<(ClientSet, usize)> = vec![];
         let mut faults = vec![];
-        for rule in &pool.rules {
+        for (number, rule) in (1..).zip(&pool.rules) {
             let sets = self.sets(rule);
             let sets: Vec<_> = sets.iter().flat_map(opened).cloned().collect();
-            let by = |set: &ClientSet| earlier.iter().find(|(other, _)| covers(other, set));
-            let covered: Option<Vec<_>> = sets.iter().map(by).collect();
-            if let (Some([(_, first), ..]), Some(clients)) =
-                (covered.as_deref(), rule.clients.first())
+            let by = |set: &ClientSet| {
+                let first = earlier.iter().find(|(other, _)| covers_by_table(other, set))?;
+                Some(first.1)
+            };
+            let covered: Option<BTreeSet<usize>> = sets.iter().map(by).collect();
+            if let (Some(by), Some(clients)) = (covered, rule.clients.first())
+                && !by.is_empty()
             {
-                let message = format!("a rule of pool `{}` never matches", pool.name);
-                let fault = Code::IdleRule.at(clients.span, message).label("all in earlier rules");
-                let fault = fault.related(*first, "this one comes first");
+                let message = format!("rule {number} of pool `{}` never matches", pool.name);
+                let rules = if by.len() == 1 { "rule" } else { "rules" };
+                let label = format!("all in {rules} {}", list(&by));
+                let fault = Code::IdleRule.at(clients.span, message).label(label);
+                let fault = by.into_iter().fold(fault, |fault, by| {
+                    let first = pool.rules.get(by - 1).and_then(|rule| rule.clients.first());
+                    first
+                        .into_iter()
+                        .fold(fault, |it, first| it.related(first.span, format!("rule {by}")))
+                });
                 faults.push(fault.remedy("the first rule that matches counts: move it up, or out"));
             }
-            let span = rule.clients.first().map(|clients| clients.span);
-            earlier.extend(sets.into_iter().zip(span.into_iter().cycle()));
+            earlier.extend(sets.into_iter().map(|set| (set, number)));
         }
         faults
     }
@@ -368,7 +380,7 @@ fn embedded(net: IpNet) -> Option<Ipv4Net> {
 }
 
 /// The sets of a group, else the set itself.
-fn opened(set: &ClientSet) -> &[ClientSet] {
+pub(super) fn opened(set: &ClientSet) -> &[ClientSet] {
     match set {
         ClientSet::Group(group) => &group.sets,
         _ => std::slice::from_ref(set),
@@ -376,11 +388,32 @@ fn opened(set: &ClientSet) -> &[ClientSet] {
 }
 
 /// Whether every client of `set` is in `other`, whatever the databases say.
-fn covers(other: &ClientSet, set: &ClientSet) -> bool {
+pub(super) fn covers(other: &ClientSet, set: &ClientSet) -> bool {
     match (other, set) {
         (ClientSet::Net(other), ClientSet::Net(net)) => other.contains(net),
         _ => other == set,
     }
+}
+
+/// Whether every client of `set` is in `other` where databases place countries on the continents that
+/// the table of countries does.
+fn covers_by_table(other: &ClientSet, set: &ClientSet) -> bool {
+    let country = match set {
+        ClientSet::Country(country) => Some(*country),
+        ClientSet::Subdivision(subdivision) => Some(subdivision.country()),
+        ClientSet::Continent(_) | ClientSet::Asn(_) | ClientSet::Net(_) | ClientSet::Group(_) => {
+            None
+        }
+    };
+    covers(other, set)
+        || country.is_some_and(|country| match other {
+            ClientSet::Country(other) => *other == country,
+            ClientSet::Continent(other) => Some(*other) == country.continent(),
+            ClientSet::Subdivision(_)
+            | ClientSet::Asn(_)
+            | ClientSet::Net(_)
+            | ClientSet::Group(_) => false,
+        })
 }
 
 /// The member states (Treaty on European Union, Article 52), by ISO 3166-1 code.

@@ -153,6 +153,18 @@ pub enum Code {
     ChainedFallback,
     /// A pool of addresses falls back to a CNAME pool, or the reverse.
     MixedFallback,
+    /// `allow` names a region that no az is in.
+    UnknownRegion,
+    /// `allow` names a group that goes by more than countries and continents.
+    GroupOfClients,
+    /// A fence leaves a pool or the clients of a rule no az.
+    EmptyFence,
+    /// An az of a pool is outside the pool's fence.
+    OutsideFence,
+    /// A rule prefers an az that a fence leaves out.
+    FencedAz,
+    /// A fallback can give an az that a fence leaves out.
+    FallbackOutsideFence,
     /// A zone is kept as it was, and needs of an az what meridian.toml no longer gives.
     KeptAz,
     /// A zone is kept as it was, and needs a check or pool that meridian.toml no longer has.
@@ -247,6 +259,12 @@ impl Code {
         Self::FailsOpen,
         Self::ChainedFallback,
         Self::MixedFallback,
+        Self::UnknownRegion,
+        Self::GroupOfClients,
+        Self::EmptyFence,
+        Self::OutsideFence,
+        Self::FencedAz,
+        Self::FallbackOutsideFence,
         Self::KeptAz,
         Self::KeptShared,
         Self::KeptGroup,
@@ -333,6 +351,12 @@ impl Code {
             Self::FailsOpen => "pool/fails-open",
             Self::ChainedFallback => "pool/chained-fallback",
             Self::MixedFallback => "pool/mixed-fallback",
+            Self::UnknownRegion => "pool/unknown-region",
+            Self::GroupOfClients => "pool/group-of-clients",
+            Self::EmptyFence => "pool/empty-fence",
+            Self::OutsideFence => "pool/outside-fence",
+            Self::FencedAz => "pool/fenced-az",
+            Self::FallbackOutsideFence => "pool/fallback-outside-fence",
             Self::KeptAz => "reload/kept-az",
             Self::KeptShared => "reload/kept-shared",
             Self::KeptGroup => "reload/kept-group",
@@ -365,6 +389,7 @@ impl Code {
             | Self::UntoldClients
             | Self::Unprobed
             | Self::MissingTarget
+            | Self::OutsideFence
             | Self::KeptAz
             | Self::KeptShared
             | Self::KeptGroup
@@ -424,6 +449,11 @@ impl Code {
             | Self::MisplacedRamp
             | Self::ChainedFallback
             | Self::MixedFallback
+            | Self::UnknownRegion
+            | Self::GroupOfClients
+            | Self::EmptyFence
+            | Self::FencedAz
+            | Self::FallbackOutsideFence
             | Self::CannotListen
             | Self::ZoneGone
             | Self::PolicyGone

@@ -196,6 +196,7 @@ pub(super) const POOL: KeyTable = KeyTable {
         key("ramp", Default::Other, r#""10m""#),
         key("min_up", Default::Example, "1"),
         key("family_down", Default::Example, r#""drop""#),
+        key("allow", Default::Other, r#"["country:IN", "group:eu"]"#),
         key("ecs", Default::Example, "true"),
         key("max_answers", Default::Example, "8"),
         table("endpoints", "[pool.web.endpoints]"),
@@ -219,7 +220,8 @@ pub(super) const RULE: KeyTable = KeyTable {
     header: "[[pool.NAME.rules]]",
     keys: &[
         key("clients", Default::Required, r#"["country:IN", "continent:AS"]"#),
-        key("prefer", Default::Required, r#"["mumbai"]"#),
+        key("prefer", Default::Other, r#"["mumbai"]"#),
+        key("allow", Default::Other, r#"["az:mumbai", "region:asia"]"#),
     ],
 };
 

@@ -10,6 +10,7 @@ use super::accident::hold_back;
 use super::authorities::Authorities;
 use super::content::{Contents, KnownContents};
 use super::cookie_secrets::cookie_secrets;
+use super::fence::{Ground, check_fences};
 use super::files::{self, Found, ZoneFiles};
 use super::include::{Texts, read_included};
 use super::policy::{BoundName, PolicyFile, authorities, check_azs};
@@ -331,7 +332,9 @@ impl Loader<'_> {
             faults.extend(check_azs(policy.pools.iter(), azs));
             faults.extend(groups.check(policy.pools.iter()));
             if policy.is_whole {
-                faults.extend(Scope::of_zone(policy, shared).check_names());
+                let scope = Scope::of_zone(policy, shared);
+                faults.extend(scope.check_names());
+                faults.extend(check_fences(scope.pools(), Ground { azs, groups }));
             }
         }
         let authorities = authorities(policy.checks.iter());

@@ -21,6 +21,7 @@ mod cookie_secrets;
 mod country;
 mod database_file;
 mod failback;
+mod fence;
 mod files;
 mod fingerprint;
 mod include;

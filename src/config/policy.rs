@@ -202,7 +202,8 @@ fn report_repeated_origin(entry: &Value<'_>, owner: &Name, origin: &Name, faults
     }
 }
 
-fn unknown_az(
+/// That `meridian.toml` has no az of this name.
+pub(super) fn unknown_az(
     Placed { value: name, span }: &Placed<String>,
     azs: &BTreeMap<String, AzEntry>,
 ) -> Diagnostic {

@@ -9,6 +9,7 @@ use super::Code;
 use super::clients::{ClientsEntry, clients_of};
 use super::cname::target_of;
 use super::failback::failback;
+use super::fence::{Fence, fence};
 use super::key;
 use super::reader::{Faults, Placed, Table, Value, report_duplicates};
 use super::suggestion::{did_you_mean, list};
@@ -36,6 +37,7 @@ pub(super) struct PoolEntry {
     pub(super) failback: Failback,
     pub(super) min_up: MinUp,
     pub(super) family_down: FamilyDown,
+    pub(super) allow: Option<Fence>,
     pub(super) ecs: bool,
     pub(super) max_answers: NonZeroUsize,
     pub(super) azs: Vec<PoolAzEntry>,
@@ -79,6 +81,7 @@ pub(super) struct EndpointEntry {
 pub(super) struct RuleEntry {
     pub(super) clients: Vec<Placed<ClientsEntry>>,
     pub(super) prefer: Vec<Placed<String>>,
+    pub(super) allow: Option<Fence>,
 }
 
 /// Reads one pool, whose names are relative to `origin` if it belongs to a zone, and checks what can
@@ -114,6 +117,7 @@ pub(super) fn pool(
             .and_then(|value| min_up(value, faults))
             .unwrap_or(MinUp::Count(1)),
         family_down: choice(&table, "family_down", &FAMILY_DOWN, FamilyDown::Drop, faults),
+        allow: fence(&table, faults),
         ecs: ecs.unwrap_or(true),
         max_answers: max_answers(&table, faults),
         azs: azs(&table, origin, faults),
@@ -411,9 +415,12 @@ fn rules(table: &Table<'_>, faults: &mut Faults) -> Vec<RuleEntry> {
         let table = element.table(&key::RULE, faults)?;
         let clients = table.required("clients", faults);
         let clients = clients.and_then(|value| clients_of(value, faults));
-        table.required("prefer", faults);
+        if table.get("allow", faults).is_none() {
+            table.required("prefer", faults);
+        }
         let prefer = names(&table, "prefer", faults);
-        Some(RuleEntry { clients: clients.unwrap_or_default(), prefer })
+        let allow = fence(&table, faults);
+        Some(RuleEntry { clients: clients.unwrap_or_default(), prefer, allow })
     };
     let rules = rules.unwrap_or_default();
     if let Some(first_too_many) = rules.get(ViewSpec::MAX_RULES) {

@@ -16,6 +16,7 @@ use toml::de::DeTable;
 use super::check::{CheckEntry, check};
 use super::clients::Groups;
 use super::country;
+use super::fence::{Ground, check_fences};
 use super::key;
 use super::policy::{authorities, check_azs};
 use super::pool::{PoolEntry, pool};
@@ -102,7 +103,10 @@ pub(super) fn server_of(
         let of_azs = check_azs(pools(), &azs).into_iter();
         let of_groups = groups.check(pools()).into_iter();
         let of_names = Scope::of_server(&shared).check_names().into_iter();
-        of_azs.chain(of_groups).chain(of_names).for_each(|fault| faults.push(fault));
+        let ground = Ground { azs: &azs, groups: &groups };
+        let of_fences = check_fences(Scope::of_server(&shared).pools(), ground).into_iter();
+        let of_all = of_azs.chain(of_groups).chain(of_names).chain(of_fences);
+        of_all.for_each(|fault| faults.push(fault));
     }
     let server = ServerFile {
         settings,

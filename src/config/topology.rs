@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Code;
 use super::check::CheckEntry;
 use super::clients::Groups;
+use super::fence::{Fence, Ground, check_fences};
 use super::policy::{PolicyFile, check_azs};
 use super::pool::{AllDownName, EndpointEntry, PolicyName, PoolEntry};
 use super::reader::Placed;
@@ -22,8 +23,8 @@ use crate::route::{
 use crate::wire::Name;
 
 /// The topology of `azs`, `shared`, `groups` and `policies`, and for each policy the pools of its
-/// names, in the order of [`PolicyFile::bindings`]. The faults are those of [`check_azs`] and
-/// [`Groups::check`].
+/// names, in the order of [`PolicyFile::bindings`]. The faults are those of [`check_azs`],
+/// [`Groups::check`] and [`check_fences`].
 pub(super) fn topology(
     azs: &BTreeMap<String, AzEntry>,
     shared: &Shared,
@@ -37,6 +38,9 @@ pub(super) fn topology(
     let entries = || pools.iter().map(|(_, pool)| pool.entry);
     let mut faults = check_azs(entries(), azs);
     faults.extend(groups.check(entries()).into_iter().filter(Diagnostic::is_error));
+    let ground = Ground { azs, groups };
+    let of_fences = check_fences(pools.iter().map(|(_, pool)| *pool), ground);
+    faults.extend(of_fences.into_iter().filter(Diagnostic::is_error));
     if azs.len() > MAX_AZS {
         faults.push(Code::TooManyAzs.fault(format!("more than {MAX_AZS} availability zones")));
     }
@@ -44,7 +48,7 @@ pub(super) fn topology(
         return Err(faults);
     }
 
-    let mut builder = Builder::new(azs, groups);
+    let mut builder = Builder::new(ground);
     // A fallback may come behind the pool that names it.
     let names = pools.iter().map(|(name, _)| name.clone());
     builder.pool_ids = names.zip((0..).map(PoolId)).collect();
@@ -72,20 +76,20 @@ pub(super) fn origin_text(origin: &Name) -> String {
 
 struct Builder<'g> {
     topology: Topology,
-    groups: &'g Groups,
+    ground: Ground<'g>,
     az_ids: HashMap<String, AzId>,
     /// By full name.
     pool_ids: HashMap<String, PoolId>,
     monitor_ids: HashMap<MonitorSpec, MonitorId>,
-    /// The views of each list of azs.
+    /// The views of the pools that have each list of azs.
     view_ids: HashMap<Vec<AzId>, Vec<ViewId>>,
 }
 
 impl<'g> Builder<'g> {
-    fn new(azs: &BTreeMap<String, AzEntry>, groups: &'g Groups) -> Self {
-        let azs: IdVec<_, _> = azs.values().map(|entry| entry.az.clone()).collect();
+    fn new(ground: Ground<'g>) -> Self {
+        let azs: IdVec<_, _> = ground.azs.values().map(|entry| entry.az.clone()).collect();
         Self {
-            groups,
+            ground,
             az_ids: azs.iter().map(|(id, az)| (az.name.clone(), id)).collect(),
             pool_ids: HashMap::new(),
             monitor_ids: HashMap::new(),
@@ -156,25 +160,37 @@ impl<'g> Builder<'g> {
         *self.monitor_ids.entry(spec).or_insert_with_key(|spec| monitors.push(spec.clone()))
     }
 
-    fn view(&mut self, entry: &PoolEntry, azs: Vec<AzId>) -> ViewId {
+    fn view(&mut self, entry: &PoolEntry, of_pool: Vec<AzId>) -> ViewId {
+        let azs = self.allowed(entry.allow.as_ref(), &of_pool);
         let order = self.azs(&entry.order);
         let policy = match entry.policy {
             PolicyName::Nearest => Policy::Nearest { order },
             PolicyName::Failover => Policy::Failover { order },
             PolicyName::Weighted => Policy::Weighted { weights: self.weights(entry, &azs) },
         };
-        let rules = entry
-            .rules
-            .iter()
-            .map(|rule| Rule { clients: self.groups.sets(rule), prefer: self.azs(&rule.prefer) });
-        let spec = ViewSpec { azs, policy, rules: rules.collect() };
-        let known = self.view_ids.entry(spec.azs.clone()).or_default();
+        let rules = entry.rules.iter().map(|rule| Rule {
+            clients: self.ground.groups.sets(rule),
+            prefer: self.azs(&rule.prefer),
+            allow: rule.allow.as_ref().map(|fence| self.allowed(Some(fence), &azs)),
+        });
+        let rules = rules.collect();
+        let spec = ViewSpec { azs, policy, rules };
+        let known = self.view_ids.entry(of_pool).or_default();
         let same = known.iter().copied().find(|view| self.topology.views[*view] == spec);
         same.unwrap_or_else(|| {
             let view = self.topology.views.push(spec);
             known.push(view);
             view
         })
+    }
+
+    /// Those of `azs` that a fence allows.
+    fn allowed(&self, fence: Option<&Fence>, azs: &[AzId]) -> Vec<AzId> {
+        let is_allowed = |az: &AzId| {
+            let entry = self.ground.azs.get(&self.topology.azs[*az].name);
+            entry.is_some_and(|entry| self.ground.allows(fence, entry))
+        };
+        azs.iter().copied().filter(is_allowed).collect()
     }
 
     /// The weight of each of `azs`; 1 where none is given.

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::Code;
 use super::key;
-use super::pool::{PolicyName, PoolEntry};
+use super::pool::{PolicyName, PoolEntry, RuleEntry};
 use super::reader::{Faults, Placed, Table, Value};
+use crate::diag::Diagnostic;
 use crate::route::weighted::most_orders;
 use crate::route::{MAX_WEIGHT, Preferences};
 
@@ -20,7 +21,7 @@ pub(super) fn weights(table: &Table<'_>, faults: &mut Faults) -> Vec<(Placed<Str
 }
 
 impl PoolEntry {
-    /// That a key says nothing beside the policy, or weights make too many orders.
+    /// That a key says nothing beside the policy.
     pub(super) fn report_weights(&self, table: &Table<'_>, faults: &mut Faults) {
         let (key, why) = match self.policy {
             PolicyName::Weighted => ("order", "each slot orders azs by weight"),
@@ -33,24 +34,32 @@ impl PoolEntry {
             let fault = fault.label("says nothing here");
             faults.push(fault.remedy("remove the key, or change the pool's `policy`"));
         }
-        if self.policy == PolicyName::Weighted {
-            self.report_many_orders(faults);
-        }
     }
 
-    fn report_many_orders(&self, faults: &mut Faults) {
-        let prefer = self.rules.iter().map(|rule| rule.prefer.iter().map(|az| &az.value).collect());
-        let mut ways: BTreeSet<Vec<_>> = prefer.collect();
-        ways.insert(vec![]);
-        let orders = most_orders(self.azs.len(), ways.iter().map(Vec::len));
-        if orders > Preferences::MAX {
-            let most = Preferences::MAX;
-            let message = format!("pool `{}` could order azs in {orders} ways", self.name);
-            let fault = Code::TooManyOrders.at(self.span, message).label(format!("over {most}"));
-            faults.push(fault.remedy(
-                "each list of preferred azs has 4096 orders behind it: let more rules prefer the \
-                 same azs, or make it several pools",
-            ));
+    /// That weights and rules make too many orders, where each rule, or none, leaves so many azs to
+    /// order.
+    pub(super) fn too_many_orders<'e>(
+        &'e self,
+        allowed: impl Fn(Option<&'e RuleEntry>) -> Vec<&'e str>,
+    ) -> Option<Diagnostic> {
+        if self.policy != PolicyName::Weighted {
+            return None;
         }
+        let way = |rule: &'e RuleEntry| {
+            (rule.prefer.iter().map(|az| az.value.as_str()).collect(), allowed(Some(rule)))
+        };
+        let mut ways: BTreeSet<(Vec<_>, Vec<_>)> = self.rules.iter().map(way).collect();
+        ways.insert((vec![], allowed(None)));
+        let orders = most_orders(ways.iter().map(|(prefer, azs)| (azs.len(), prefer.len())));
+        if orders <= Preferences::MAX {
+            return None;
+        }
+        let most = Preferences::MAX;
+        let message = format!("pool `{}` could order azs in {orders} ways", self.name);
+        let fault = Code::TooManyOrders.at(self.span, message).label(format!("over {most}"));
+        Some(fault.remedy(
+            "each list of preferred azs has 4096 orders behind it: let more rules prefer the \
+             same azs, or make it several pools",
+        ))
     }
 }

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::nearest::{Candidates, DEPTH, NONE, Nearest};
 use super::preference::Interner;
+use super::weighted::Ways;
 use super::{Az, AzId, ClientSet, Policy, Preferences, ViewSpec, weighted};
 use crate::geo::{
     Asn, Continent, Country, Direction, Place, PlaceId, Places, PreferenceId, Subdivision, View,
@@ -54,9 +55,7 @@ impl<'a> Compiler<'a> {
             let view = View::build(self.places, &rules.nets, preference)?;
             let preferences = match spec.policy {
                 Policy::Nearest { .. } | Policy::Failover { .. } => orders.interner.finish(),
-                Policy::Weighted { .. } => {
-                    weighted::by_slot(spec, self.azs, limit, orders.interner)?
-                }
+                Policy::Weighted { .. } => weighted::by_slot(spec, self.azs, limit, &orders.ways)?,
             };
             Some((view, preferences))
         };
@@ -134,13 +133,15 @@ struct Orders<'a> {
     /// By the rule and the nearest azs; these are none where the place plays no part.
     known: HashMap<(Option<usize>, Nearest), PreferenceId>,
     interner: Interner,
+    /// In place of that where slots order azs.
+    ways: Ways,
 }
 
 impl<'a> Orders<'a> {
     fn new(spec: &'a ViewSpec, of: &Compiler<'a>, depth: usize, limit: usize) -> Self {
         let candidates = (0..=spec.rules.len()).map(|_| None).collect();
-        let (known, interner) = (HashMap::new(), Interner::default());
-        Self { spec, azs: of.azs, depth, limit, candidates, known, interner }
+        let (known, interner, ways) = (HashMap::new(), Interner::default(), Ways::default());
+        Self { spec, azs: of.azs, depth, limit, candidates, known, interner, ways }
     }
 
     /// The preference of clients there that go by this rule; `None` if it would be one too many.
@@ -158,14 +159,19 @@ impl<'a> Orders<'a> {
         if let Some(&known) = self.known.get(&(rule, nearest)) {
             return Some(known);
         }
-        let mut order = self.spec.preferred(rule);
-        // With nothing left to order there is no nearest either.
-        if nearest == [NONE; DEPTH] {
-            self.spec.append_given(&mut order);
-        } else {
-            self.candidates(rule).append_to(&mut order, nearest);
-        }
-        let preference = self.interner.intern(&order, self.limit)?;
+        let preference = match self.spec.policy {
+            Policy::Nearest { .. } | Policy::Failover { .. } => {
+                let mut order = self.spec.preferred(rule);
+                // With nothing left to order there is no nearest either.
+                if nearest == [NONE; DEPTH] {
+                    self.spec.append_given(&mut order, rule);
+                } else {
+                    self.candidates(rule).append_to(&mut order, nearest);
+                }
+                self.interner.intern(&order, self.limit)?
+            }
+            Policy::Weighted { .. } => self.ways.intern(self.spec, rule),
+        };
         self.known.insert((rule, nearest), preference);
         Some(preference)
     }
@@ -208,7 +214,8 @@ mod tests {
     }
 
     fn rule(clients: &[ClientSet], prefer: &[u16]) -> Rule {
-        Rule { clients: clients.to_vec(), prefer: prefer.iter().copied().map(AzId).collect() }
+        let prefer = prefer.iter().copied().map(AzId).collect();
+        Rule { clients: clients.to_vec(), prefer, allow: None }
     }
 
     fn net(text: &str) -> ClientSet {

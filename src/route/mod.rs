@@ -7,6 +7,7 @@ pub mod director;
 pub mod eligibility;
 pub mod event;
 pub mod failback;
+mod fence;
 mod last_up;
 #[cfg(test)]
 mod laws;

@@ -32,9 +32,9 @@ impl ViewSpec {
         })
     }
 
-    /// The order for clients at `place` that go by the rule at this position: the azs that it
-    /// prefers, then the rest as the policy orders them; under `weighted`, where
-    /// [`super::weighted`] does that, those alone.
+    /// The order for clients at `place` that go by the rule at this position: of the azs that it
+    /// allows, those that it prefers, then the rest as the policy orders them; under `weighted`,
+    /// where [`super::weighted`] does that, the preferred alone.
     ///
     /// `nearest` orders by distance from the place up to the fourth, and from there by distance
     /// from the first.
@@ -48,7 +48,7 @@ impl ViewSpec {
             }
             (Policy::Nearest { .. }, None)
             | (Policy::Failover { .. } | Policy::Weighted { .. }, _) => {
-                self.append_given(&mut order);
+                self.append_given(&mut order, rule);
             }
         }
         order
@@ -56,24 +56,26 @@ impl ViewSpec {
 
     /// The azs that come first by the rule at this position.
     pub(super) fn preferred(&self, rule: Option<usize>) -> Vec<AzId> {
-        let mut order = Vec::with_capacity(self.azs.len());
-        append(&mut order, rule.map_or(&[], |rule| &self.rules[rule].prefer));
+        let allowed = self.allowed(rule);
+        let mut order = Vec::with_capacity(allowed.len());
+        append(&mut order, rule.map_or(&[], |rule| &self.rules[rule].prefer), allowed);
         order
     }
 
     /// The azs that the policy orders behind those that the rule prefers.
     pub(super) fn candidates(&self, rule: Option<usize>, azs: &IdVec<AzId, Az>) -> Candidates {
         let preferred: &[AzId] = rule.map_or(&[], |rule| &self.rules[rule].prefer);
-        let rest = self.azs.iter().copied().filter(|az| !preferred.contains(az));
+        let rest = self.allowed(rule).iter().copied().filter(|az| !preferred.contains(az));
         Candidates::new(rest, azs)
     }
 
-    /// Appends the azs as they are for clients whose place plays no part.
-    pub(super) fn append_given(&self, order: &mut Vec<AzId>) {
+    /// Appends the azs as they are for clients of this rule whose place plays no part.
+    pub(super) fn append_given(&self, order: &mut Vec<AzId>, rule: Option<usize>) {
+        let allowed = self.allowed(rule);
         match &self.policy {
             Policy::Nearest { order: given } | Policy::Failover { order: given } => {
-                append(order, given);
-                append(order, &self.azs);
+                append(order, given, allowed);
+                append(order, allowed, allowed);
             }
             // Slots order them.
             Policy::Weighted { .. } => {}
@@ -135,10 +137,10 @@ impl Az {
     }
 }
 
-/// Appends the azs that are not there yet.
-fn append(order: &mut Vec<AzId>, azs: &[AzId]) {
+/// Appends those of `azs` that are `allowed`, ascending, and not there yet.
+fn append(order: &mut Vec<AzId>, azs: &[AzId], allowed: &[AzId]) {
     for az in azs {
-        if !order.contains(az) {
+        if allowed.binary_search(az).is_ok() && !order.contains(az) {
             order.push(*az);
         }
     }
@@ -260,7 +262,7 @@ mod tests {
     #[test]
     fn the_first_matching_rule_goes_before_the_policy() {
         let india = Country::from_code("IN").unwrap();
-        let rule = |set, prefer| Rule { clients: vec![set], prefer: ids(prefer) };
+        let rule = |set, prefer| Rule { clients: vec![set], prefer: ids(prefer), allow: None };
         let mut spec = nearest_first();
         spec.rules = vec![
             rule(ClientSet::Continent(Continent::Europe), "ohio"),
@@ -316,10 +318,10 @@ mod tests {
             sets: vec![ClientSet::Asn(Asn(64500)), ClientSet::Net("10.0.0.0/8".parse().unwrap())],
         };
         let mut spec = nearest_first();
-        let clients = vec![ClientSet::Group(group.clone().into())];
+        let rule = |set, prefer| Rule { clients: vec![set], prefer: ids(prefer), allow: None };
         spec.rules = vec![
-            Rule { clients: vec![ClientSet::Continent(Continent::Asia)], prefer: ids("ohio") },
-            Rule { clients, prefer: ids("tokyo") },
+            rule(ClientSet::Continent(Continent::Asia), "ohio"),
+            rule(ClientSet::Group(group.clone().into()), "tokyo"),
         ];
         let found = spec.matching(&Place::default(), "10.1.2.3".parse().unwrap());
         let expected = Match { rule: 1, set: &group.sets[1], group: Some(&group) };

@@ -100,7 +100,11 @@ pub(super) fn look(
         az.endpoints[position].monitor.is_some_and(|id| is_moving(topology, watches, id))
     };
     let measured = (state, judgement);
-    let standing = stand((pool, families, az), measured, counted(), is_moving, forced, now.mono);
+    let mut standing =
+        stand((pool, families, az), measured, counted(), is_moving, forced, now.mono);
+    if topology.is_outside_fence(pool, az.az) {
+        standing.tier = None;
+    }
     (state, standing)
 }
 

@@ -94,6 +94,11 @@ impl Interner {
         if let Some(&id) = self.ids.get(order) {
             return Some(id);
         }
+        self.add(order, limit)
+    }
+
+    /// A new id for this order, which may have one already.
+    fn add(&mut self, order: &[AzId], limit: usize) -> Option<PreferenceId> {
         if self.ends.len() == limit {
             return None;
         }
@@ -101,7 +106,7 @@ impl Interner {
         self.azs.extend_from_slice(order);
         // 65,535 orders of 65,535 azs are fewer than 2^32.
         self.ends.push(self.azs.len() as u32);
-        self.ids.insert(order.into(), id);
+        self.ids.entry(order.into()).or_insert(id);
         Some(id)
     }
 
@@ -109,25 +114,26 @@ impl Interner {
         Preferences { azs: self.azs.into(), ends: self.ends.into(), by_slot: Box::default() }
     }
 
-    /// Has each preference so far stand for that of `order` in each slot, which is asked with the
-    /// preference's azs. `None` if there would be more than `limit`.
-    pub(super) fn finish_by_slot(
-        mut self,
+    /// Preferences of which the first are these, and stand for that of `order` in each slot, which
+    /// is asked with their positions. `None` if there would be more than `limit`.
+    pub(super) fn by_slot<'o>(
+        places: impl ExactSizeIterator<Item = &'o [AzId]>,
         limit: usize,
-        order: impl Fn(&[AzId], Slot) -> Vec<AzId>,
+        order: impl Fn(usize, Slot) -> Vec<AzId>,
     ) -> Option<Preferences> {
-        let places = Self::finish(std::mem::take(&mut self));
-        for (_, place) in places.iter() {
-            self.intern(place, limit)?;
+        let mut interner = Self::default();
+        let count = places.len();
+        for place in places {
+            interner.add(place, limit)?;
         }
-        let by_slot = places.iter().map(|(_, place)| {
-            let each = Slot::all().map(|slot| self.intern(&order(place, slot), limit));
+        let by_slot = (0..count).map(|place| {
+            let each = Slot::all().map(|slot| interner.intern(&order(place, slot), limit));
             let each: Box<[_]> = each.collect::<Option<_>>()?;
             let is_alike = each.iter().all(|id| *id == each[0]);
             Some(if is_alike { Slots::Alike(each[0]) } else { Slots::Each(each) })
         });
         let by_slot = by_slot.collect::<Option<_>>()?;
-        Some(Preferences { by_slot, ..self.finish() })
+        Some(Preferences { by_slot, ..interner.finish() })
     }
 }
 

@@ -60,9 +60,10 @@ pub struct Az {
 pub struct Pool {
     /// The full name: `app.example:web` for a pool of a zone's file.
     pub name: String,
-    /// How azs are ordered for a client.
+    /// How azs are ordered for a client. Pools of one view have the same azs.
     pub view: ViewId,
-    /// The endpoints by az, in the order of the azs' names. Never empty.
+    /// The endpoints by az, in the order of the azs' names, also of azs outside the fence. Never
+    /// empty.
     pub azs: Vec<PoolAz>,
     /// TTL of answers when calm.
     pub ttl: Duration,
@@ -258,7 +259,7 @@ pub enum FamilyDown {
 /// What decides the order of azs for a client; pools with equal specs share a view.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ViewSpec {
-    /// The azs to order, ascending. Never empty.
+    /// The azs to order, ascending: those of the pool that its fence allows. Never empty.
     pub azs: Vec<AzId>,
     /// How.
     pub policy: Policy,
@@ -301,8 +302,11 @@ pub const MAX_WEIGHT: u32 = 1_000_000;
 pub struct Rule {
     /// Any of these matches.
     pub clients: Vec<ClientSet>,
-    /// The azs that come first, in this order. Azs of the pool only.
+    /// The azs that come first, in this order. Azs that the rule allows only; may be empty.
     pub prefer: Vec<AzId>,
+    /// The fence of these clients, within the pool's: the only azs that they may be given, ascending
+    /// and never none. `None`: all of the spec's.
+    pub allow: Option<Vec<AzId>>,
 }
 
 /// A set of clients that a rule can name.

@@ -6,19 +6,51 @@
 //! and exact: docs/slots.md has it step by step, since servers must agree.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use super::preference::Interner;
 use super::{Az, AzId, Policy, Preferences, ViewSpec};
-use crate::geo::Slot;
-use crate::id::IdVec;
+use crate::geo::{PreferenceId, Slot};
+use crate::id::{Id, IdVec};
 
-/// The preferences of a weighted spec in each slot, where `preferred` has the azs that rules put
-/// first.
+/// What rules say of azs whose order slots decide, each way once.
+#[derive(Debug, Default)]
+pub(super) struct Ways {
+    ways: Vec<Way>,
+    ids: HashMap<Way, PreferenceId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Way {
+    /// All that may be given: the preferred, first to last, then the others.
+    azs: Box<[AzId]>,
+    /// How many are preferred.
+    preferred: usize,
+}
+
+impl Ways {
+    /// The place's preference of clients that go by the rule at this position.
+    pub(super) fn intern(&mut self, spec: &ViewSpec, rule: Option<usize>) -> PreferenceId {
+        let mut azs = spec.preferred(rule);
+        let preferred = azs.len();
+        let rest = spec.allowed(rule).iter().filter(|az| !azs[..preferred].contains(az));
+        let rest: Vec<_> = rest.copied().collect();
+        azs.extend(rest);
+        let way = Way { azs: azs.into(), preferred };
+        let next = PreferenceId::from_index(self.ways.len());
+        *self.ids.entry(way).or_insert_with_key(|way| {
+            self.ways.push(way.clone());
+            next
+        })
+    }
+}
+
+/// The preferences of a weighted spec in each slot, for each of the ways.
 pub(super) fn by_slot(
     spec: &ViewSpec,
     azs: &IdVec<AzId, Az>,
     limit: usize,
-    preferred: Interner,
+    ways: &Ways,
 ) -> Option<Preferences> {
     let in_slot = |slot| {
         let cost = |&az| Cost::of(az, &azs[az].name, spec.weight(az).unwrap_or(0), slot);
@@ -27,8 +59,11 @@ pub(super) fn by_slot(
         costs.into_iter().map(|cost| cost.az).collect()
     };
     let orders: Vec<Vec<AzId>> = Slot::all().map(in_slot).collect();
-    preferred.finish_by_slot(limit, |preferred, slot| {
-        let rest = orders[slot.index()].iter().filter(|az| !preferred.contains(az));
+    let places = ways.ways.iter().map(|way| &*way.azs);
+    Interner::by_slot(places, limit, |way, slot| {
+        let Way { azs, preferred } = &ways.ways[way];
+        let (preferred, rest) = azs.split_at(*preferred);
+        let rest = orders[slot.index()].iter().filter(|az| rest.contains(az));
         preferred.iter().chain(rest).copied().collect()
     })
 }
@@ -42,17 +77,17 @@ impl ViewSpec {
     }
 }
 
-/// No more orders than this arise from `rules` ways to prefer azs in a pool of `azs`, of which at
-/// least `preferred` are preferred in each.
-pub(crate) fn most_orders(azs: usize, preferred: impl Iterator<Item = usize>) -> usize {
-    let of_rule = |preferred: usize| {
+/// No more orders than this arise from rules, each of which allows so many azs and prefers so many of
+/// them.
+pub(crate) fn most_orders(rules: impl Iterator<Item = (usize, usize)>) -> usize {
+    let of_rule = |(azs, preferred): (usize, usize)| {
         let rest = azs.saturating_sub(preferred);
         let orders = (1..=rest).try_fold(1_usize, |orders, factor| {
             Some(orders * factor).filter(|orders| *orders < Slot::COUNT)
         });
         1 + orders.unwrap_or(Slot::COUNT)
     };
-    preferred.map(of_rule).fold(0, usize::saturating_add)
+    rules.map(of_rule).fold(0, usize::saturating_add)
 }
 
 /// What an az's place in a slot goes by.
@@ -106,7 +141,7 @@ mod tests {
     use proptest::sample::Index;
 
     use super::*;
-    use crate::geo::{Places, PreferenceId};
+    use crate::geo::Places;
     use crate::route::{MAX_WEIGHT, Rule, compile};
 
     const VECTORS: &str = include_str!("../../tests/fixtures/slots/slots.txt");
@@ -208,30 +243,61 @@ mod tests {
             .map(|name| Az { name: name.into(), location: None, country: None, bias: 1.0 })
             .into_iter()
             .collect();
-        let rules = vec![Rule { clients: vec![], prefer: vec![AzId(2)] }];
-        let policy = Policy::Weighted { weights: vec![1, 1, 1] };
-        let spec = ViewSpec { azs: azs.ids().collect(), policy, rules };
-        let mut preferences = Interner::default();
-        let mut intern = |azs: &[u16]| {
-            let azs: Vec<_> = azs.iter().copied().map(AzId).collect();
-            preferences.intern(&azs, Preferences::MAX).unwrap()
+        let rule = |prefer: &[u16]| Rule {
+            clients: vec![],
+            prefer: prefer.iter().copied().map(AzId).collect(),
+            allow: None,
         };
-        let (preferred, whole) = (intern(&[2]), intern(&[2, 0, 1]));
-        let preferences = by_slot(&spec, &azs, Preferences::MAX, preferences).unwrap();
+        let policy = Policy::Weighted { weights: vec![1, 1, 1] };
+        let rules = vec![rule(&[2]), rule(&[2, 0, 1])];
+        let spec = ViewSpec { azs: azs.ids().collect(), policy, rules };
+        let mut ways = Ways::default();
+        let [preferred, whole] = [0, 1].map(|rule| ways.intern(&spec, Some(rule)));
+        let preferences = by_slot(&spec, &azs, Preferences::MAX, &ways).unwrap();
         let order = |id, slot: Slot| preferences.order(preferences.in_slot(id, || slot).0).to_vec();
         let seconds: BTreeSet<_> = Slot::all().map(|slot| order(preferred, slot)[1]).collect();
         assert!(Slot::all().all(|slot| order(preferred, slot)[0] == AzId(2)));
         assert_eq!(seconds, [AzId(0), AzId(1)].into());
         // Where nothing is left to order, no slot decides.
-        assert_eq!(preferences.in_slot(whole, || unreachable!()), (whole, None));
+        let (in_slot, slot) = preferences.in_slot(whole, || unreachable!());
+        assert_eq!((preferences.order(in_slot), slot), (&[2, 0, 1].map(AzId)[..], None));
+    }
+
+    #[test]
+    fn rules_that_prefer_alike_and_allow_other_azs_have_orders_of_their_own() {
+        let azs: IdVec<AzId, Az> = ["a", "b", "c", "d"]
+            .map(|name| Az { name: name.into(), location: None, country: None, bias: 1.0 })
+            .into_iter()
+            .collect();
+        let ids = |azs: &[u16]| azs.iter().copied().map(AzId).collect::<Vec<_>>();
+        let rule = |prefer: &[u16], allow: &[u16]| Rule {
+            clients: vec![],
+            prefer: ids(prefer),
+            allow: Some(ids(allow)),
+        };
+        let policy = Policy::Weighted { weights: vec![1, 1, 1, 1] };
+        let rules = vec![rule(&[1], &[1, 2, 3]), rule(&[1], &[0, 1]), rule(&[1, 2], &[1, 2, 3])];
+        let spec = ViewSpec { azs: azs.ids().collect(), policy, rules };
+        let mut ways = Ways::default();
+        let places: Vec<_> = (0..3).map(|rule| ways.intern(&spec, Some(rule))).collect();
+        let preferences = by_slot(&spec, &azs, Preferences::MAX, &ways).unwrap();
+        let orders = |rule: usize| -> BTreeSet<Vec<AzId>> {
+            let place = places[rule];
+            let order = |slot| preferences.order(preferences.in_slot(place, || slot).0).to_vec();
+            Slot::all().map(order).collect()
+        };
+        assert_eq!(orders(0), [ids(&[1, 2, 3]), ids(&[1, 3, 2])].into());
+        assert_eq!(orders(1), [ids(&[1, 0])].into());
+        assert_eq!(orders(2), [ids(&[1, 2, 3])].into());
     }
 
     #[test]
     fn orders_are_counted_by_what_is_left_to_order() {
-        assert_eq!(most_orders(2, [0].into_iter()), 3);
-        assert_eq!(most_orders(6, [0, 2].into_iter()), 721 + 25);
-        assert_eq!(most_orders(7, [0].into_iter()), 4097);
-        assert_eq!(most_orders(usize::MAX, [0, 1].into_iter()), 2 * 4097);
+        assert_eq!(most_orders([(2, 0)].into_iter()), 3);
+        assert_eq!(most_orders([(6, 0), (6, 2), (1, 0)].into_iter()), 721 + 25 + 2);
+        assert_eq!(most_orders([(7, 0)].into_iter()), 4097);
+        let most = usize::MAX;
+        assert_eq!(most_orders([(most, 0), (most, 1)].into_iter()), 2 * 4097);
     }
 
     #[test]
