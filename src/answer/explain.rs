@@ -21,6 +21,10 @@ use super::respond::{Observer, Request, Transport, answer_observed};
 use super::snapshot::Snapshot;
 use super::steer::{ClientFrom, Steered};
 
+mod fence;
+
+pub use fence::{FenceOf, FencedOut};
+
 /// What is asked, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
@@ -89,6 +93,8 @@ pub struct Steering {
     pub share_slot: Option<usize>,
     /// The azs in the client's order.
     pub azs: Vec<ExplainedAz>,
+    /// The pool's azs that a fence keeps from this client.
+    pub fenced_out: Vec<FencedOut>,
     /// Of the asked types of addresses, those of which the az has more than an answer holds.
     pub windows: Vec<ExplainedWindow>,
     /// Which tier of azs answered: 1 eligible, 2 alive, 3 what `all_down` says, 4 drained.
@@ -295,6 +301,7 @@ fn steering(
         slot: steered.slot.map(Slot::index),
         share_slot: steered.share_slot.map(Slot::index),
         azs: explained_azs(snapshot, steered, place, health),
+        fenced_out: fence::fenced_out(snapshot, steered, place),
         windows: windows(steered, rtype),
         tier: steered.choice.tier as u8,
         all_down: match pool.all_down {

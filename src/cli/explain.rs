@@ -7,7 +7,8 @@ use std::time::Duration;
 use hyper::Method;
 
 use crate::answer::explain::{
-    ExplainedAz, ExplainedPlace, ExplainedRule, ExplainedWindow, Steering, Verdict,
+    ExplainedAz, ExplainedPlace, ExplainedRule, ExplainedWindow, FenceOf, FencedOut, Steering,
+    Verdict,
 };
 use crate::answer::{self, Explanation, Generation, Question};
 use crate::control::load::{self, Occasion};
@@ -102,7 +103,18 @@ fn text(explanation: &Explanation) -> String {
 
 fn steered(line: &mut impl FnMut(&str, &str), steering: &Steering) {
     let Steering {
-        pool, policy, decided_by, place, rule, slot, azs, tier, all_down, windows, ..
+        pool,
+        policy,
+        decided_by,
+        place,
+        rule,
+        slot,
+        azs,
+        fenced_out,
+        tier,
+        all_down,
+        windows,
+        ..
     } = steering;
     line("client", decided_by);
     line("place", &placed(place));
@@ -113,9 +125,13 @@ fn steered(line: &mut impl FnMut(&str, &str), steering: &Steering) {
     if let Some(slot) = slot {
         line("slot", &format!("{slot} of 4096, by weight"));
     }
-    let width = azs.iter().map(|az| az.name.len()).max().unwrap_or(0);
+    let names = azs.iter().map(|az| &az.name).chain(fenced_out.iter().map(|az| &az.name));
+    let width = names.map(String::len).max().unwrap_or(0);
     for (index, az) in azs.iter().enumerate() {
         line(if index == 0 { "azs" } else { "" }, &ordered(az, width));
+    }
+    for (index, outside) in fenced_out.iter().enumerate() {
+        line(if index == 0 { "fence" } else { "" }, &fenced(outside, width));
     }
     match tier {
         1 => {}
@@ -163,7 +179,7 @@ fn placed(place: &ExplainedPlace) -> String {
 
 fn ordered(az: &ExplainedAz, width: usize) -> String {
     let ExplainedAz { name, distance_km, bias, weight, state, overridden, cause, verdict } = az;
-    let distance = distance_km.map_or_else(|| "?".into(), |km| format!("{km:.0} km"));
+    let distance = distance(*distance_km);
     let bias = if *bias == 1.0 { String::new() } else { format!(" x {bias}") };
     let weight = weight.map(|weight| format!(" weight {weight}")).unwrap_or_default();
     let verdict = match verdict {
@@ -177,6 +193,19 @@ fn ordered(az: &ExplainedAz, width: usize) -> String {
         None => state.clone(),
     };
     format!("{name:<width$}  {distance:>9}{bias}{weight}  {verdict:<11}  {state}{cause}")
+}
+
+fn fenced(FencedOut { name, distance_km, fence }: &FencedOut, width: usize) -> String {
+    let whose = match fence {
+        FenceOf::Pool => "the pool's",
+        FenceOf::Rule => "the rule's",
+    };
+    let distance = distance(*distance_km);
+    format!("{name:<width$}  {distance:>9}  never given: outside {whose} `allow`")
+}
+
+fn distance(km: Option<f64>) -> String {
+    km.map_or_else(|| "?".into(), |km| format!("{km:.0} km"))
 }
 
 #[cfg(test)]

@@ -104,13 +104,21 @@ fn load(out: &mut String, load: &LoadStatus, now: Wall) -> std::fmt::Result {
 
 /// What counts, and what is measured beside it where an operator decided otherwise.
 fn az_state(az: &AzStatus, now: Wall) -> String {
+    if az.outside_fence {
+        return format!("outside the fence; measured {}", measured_up(az, now));
+    }
     let forced = match &az.overridden {
         Some(order) => forced(order),
         None if az.eligible == az.state.is_eligible() => return measured(az, now),
         None if az.eligible => "eligible by overrides of its endpoints".into(),
         None => "not eligible by overrides of its endpoints".into(),
     };
-    let measured = match az.state {
+    format!("{forced}; measured {}", measured_up(az, now))
+}
+
+/// What is measured of an az that this does not decide of.
+fn measured_up(az: &AzStatus, now: Wall) -> String {
+    match az.state {
         ShownAzState::Eligible => "up".into(),
         ShownAzState::Held { .. }
         | ShownAzState::Suppressed { .. }
@@ -120,8 +128,7 @@ fn az_state(az: &AzStatus, now: Wall) -> String {
         | ShownAzState::UnderMinUp
         | ShownAzState::Down
         | ShownAzState::Awaited => measured(az, now),
-    };
-    format!("{forced}; measured {measured}")
+    }
 }
 
 /// What an operator ordered.

@@ -347,6 +347,7 @@ mod tests {
         let az = |name: &str, state| AzStatus {
             name: name.into(),
             eligible: state == ShownAzState::Eligible,
+            outside_fence: false,
             state,
             overridden: None,
             endpoints: vec![],

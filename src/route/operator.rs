@@ -44,7 +44,8 @@ impl Director {
     }
 
     /// Whether `order` may be given: not where a drain or force-down leaves a pool that has an
-    /// eligible az without any. Whoever wants it even so does not ask.
+    /// eligible az without any, or clients of a rule within its fence. Whoever wants it even so does
+    /// not ask.
     pub fn consider(&self, order: &Override, now: Now) -> Result<(), Refusal> {
         match order.kind {
             OverrideKind::ForceUp => return Ok(()),
@@ -61,7 +62,7 @@ impl Director {
         if last.is_empty() { Ok(()) } else { Err(Refusal(last)) }
     }
 
-    /// The eligible azs of a pool, if there would be none under these forces.
+    /// The eligible azs of a pool or within a fence of it, if there would be none under these forces.
     fn last_azs(&self, id: PoolId, forces: &Forces, now: Now) -> Option<LastAzs> {
         let topology = &self.routing.topology;
         let pool = &topology.pools[id];
@@ -74,14 +75,23 @@ impl Director {
             let place = (pool, families, az);
             look(topology, &self.watches, place, known, forced, now).1.is_eligible()
         };
-        let positions = 0..pool.azs.len() as u16;
-        if positions.clone().any(would_be_eligible) {
-            return None;
-        }
-        let eligible = positions.filter(|&at| self.health((id, at)).standing.is_eligible());
-        let name = |at: u16| topology.azs[pool.azs[usize::from(at)].az].name.clone();
-        let azs: Vec<String> = eligible.map(name).collect();
-        (!azs.is_empty()).then(|| LastAzs { pool: pool.name.clone(), azs })
+        let azs = |is_it: &dyn Fn(u16) -> bool| -> Vec<AzId> {
+            let positions = (0u16..).zip(&pool.azs);
+            positions.filter(|(at, _)| is_it(*at)).map(|(_, az)| az.az).collect()
+        };
+        let are = azs(&|at| self.health((id, at)).standing.is_eligible());
+        let would_be = azs(&would_be_eligible);
+        let view = &topology.views[pool.view];
+        let fenced = (0..view.rules.len()).filter(|rule| view.rules[*rule].allow.is_some());
+        [None].into_iter().chain(fenced.map(Some)).find_map(|rule| {
+            let is_allowed = |az: &&AzId| view.allowed(rule).contains(az);
+            let last: Vec<_> = are.iter().filter(is_allowed).collect();
+            if last.is_empty() || would_be.iter().any(|az| is_allowed(&az)) {
+                return None;
+            }
+            let azs = last.into_iter().map(|az| topology.azs[*az].name.clone()).collect();
+            Some(LastAzs { pool: pool.name.clone(), rule: rule.map(|rule| rule + 1), azs })
+        })
     }
 
     pub(super) fn give(&mut self, order: Override, effects: &mut Effects) {

@@ -114,11 +114,13 @@ pub enum OverrideChange {
 #[error("no az would be left eligible: {}", Listed(.0))]
 pub struct Refusal(pub Vec<LastAzs>);
 
-/// The last eligible azs of a pool.
+/// The last eligible azs of a pool, or of those that one of its rules allows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastAzs {
     /// The pool's full name.
     pub pool: String,
+    /// The number, from 1, of the rule whose fence they are the last in; `None`: of all the pool's.
+    pub rule: Option<usize>,
     /// The azs that are eligible now and would not be.
     pub azs: Vec<String>,
 }
@@ -198,10 +200,16 @@ struct Listed<'a>(&'a [LastAzs]);
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, LastAzs { pool, azs }) in self.0.iter().enumerate() {
+        for (index, LastAzs { pool, rule, azs }) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             let are = if azs.len() == 1 { "is" } else { "are" };
-            write!(f, "{separator}{} {are} the last of {pool}", azs.join(" and "))?;
+            let azs = azs.join(" and ");
+            match rule {
+                None => write!(f, "{separator}{azs} {are} the last of {pool}")?,
+                Some(rule) => {
+                    write!(f, "{separator}{azs} {are} the last that rule {rule} of {pool} allows")?;
+                }
+            }
         }
         Ok(())
     }

@@ -38,6 +38,8 @@ pub struct AzStatus {
     pub name: String,
     /// Whether it may be given to clients.
     pub eligible: bool,
+    /// Whether the pool's fence leaves it out, so that it never is.
+    pub outside_fence: bool,
     /// What is measured, whatever is ordered.
     #[serde(flatten)]
     pub state: ShownAzState,
@@ -215,6 +217,10 @@ impl Director {
         AzStatus {
             name: self.routing.topology.azs[az.az].name.clone(),
             eligible: health.standing.is_eligible(),
+            outside_fence: {
+                let topology = &self.routing.topology;
+                topology.is_outside_fence(&topology.pools[index.0], az.az)
+            },
             state: shown_state(health.state, now),
             overridden: forced
                 .and_then(|forced| forced.az)

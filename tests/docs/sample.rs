@@ -2,7 +2,8 @@
 
 use meridian::answer::Explanation;
 use meridian::answer::explain::{
-    ExplainedAz, ExplainedPlace, ExplainedRule, ExplainedWindow, Steering, Verdict,
+    ExplainedAz, ExplainedPlace, ExplainedRule, ExplainedWindow, FenceOf, FencedOut, Steering,
+    Verdict,
 };
 use meridian::cli::{Awaited, Checked, Summary, Waited};
 use meridian::control::load::Counts;
@@ -55,6 +56,7 @@ pub(crate) fn status() -> Status {
         name: "mumbai".into(),
         eligible: false,
         state: ShownAzState::Ramping { until: at, share: 20 },
+        outside_fence: false,
         overridden: order(),
         endpoints: vec![endpoint],
     };
@@ -137,6 +139,11 @@ pub(crate) fn explanation() -> Explanation {
         slot: Some(825),
         share_slot: Some(2047),
         azs: vec![az],
+        fenced_out: vec![FencedOut {
+            name: "ohio".into(),
+            distance_km: Some(12_919.0),
+            fence: FenceOf::Pool,
+        }],
         windows: vec![window],
         tier: 1,
         all_down: "open".into(),

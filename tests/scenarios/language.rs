@@ -7,7 +7,7 @@
 //! check NAME [port N] [path P] [interval D] [timeout D] [fast_interval D] [rise N] [fall N]
 //! pool NAME [check NAME|none] [hold D] [ttl D] [min_ttl D] [min_up N|N%]
 //!           [all_down open|closed|last|fallback POOL] [family_down drop|az]
-//!           [failback auto|ramp D|manual]
+//!           [failback auto|ramp D|manual] [allow AZ,AZ…]
 //!   AZ ADDRESS…
 //! client NAME AZ…                     the azs in the order of this client's preference
 //! startup_wait D
@@ -94,6 +94,8 @@ pub(crate) struct StoryPool {
     pub(crate) min_up: MinUp,
     pub(crate) all_down: StoryAllDown,
     pub(crate) family_down: FamilyDown,
+    /// Its fence; all azs where it is empty.
+    pub(crate) allow: Vec<String>,
     pub(crate) azs: BTreeMap<String, Vec<IpAddr>>,
 }
 
@@ -608,6 +610,7 @@ fn pool(words: &mut Words) -> Result<StoryPool, String> {
         min_up: MinUp::Count(1),
         all_down: StoryAllDown::Open,
         family_down: FamilyDown::Drop,
+        allow: Vec::new(),
         azs: BTreeMap::new(),
     };
     while words.peek().is_some() {
@@ -647,6 +650,7 @@ fn pool(words: &mut Words) -> Result<StoryPool, String> {
                 let ways = [("drop", FamilyDown::Drop), ("az", FamilyDown::Az)];
                 pool.family_down = words.one_of(&ways)?;
             }
+            "allow" => pool.allow = words.next()?.split(',').map(Into::into).collect(),
             word => return Err(format!("{word:?} is no key of a pool")),
         }
     }

@@ -58,6 +58,7 @@ stories! {
     drained_family
     drained_last
     failback_manual
+    fence
     flapping
     force_down
     force_up

@@ -13,8 +13,8 @@ use meridian::health::{Cause, MonitorId, MonitorSpec, Outcome, Verdict};
 use meridian::id::Id;
 use meridian::route::status::Status;
 use meridian::route::{
-    AllDown, Az, Director, Effects, Endpoint, Event, Override, Overrides, Policy, Pool, PoolAz,
-    Preferences, Routing, RoutingTable, Saved, Topology, Transition, ViewSpec,
+    AllDown, Az, AzId, Director, Effects, Endpoint, Event, Override, Overrides, Policy, Pool,
+    PoolAz, Preferences, Routing, RoutingTable, Saved, Topology, Transition, ViewSpec,
 };
 use meridian::time::{Monotonic, Now, Wall};
 
@@ -404,8 +404,10 @@ fn compile(name: &str, pool: &StoryPool, setting: &Setting, topology: &mut Topol
         PoolAz { az, endpoints: endpoints.collect() }
     });
     let azs: Vec<PoolAz> = azs.collect();
+    let is_allowed =
+        |az: &AzId| pool.allow.is_empty() || pool.allow.contains(&topology.azs[*az].name);
     let view = ViewSpec {
-        azs: azs.iter().map(|az| az.az).collect(),
+        azs: azs.iter().map(|az| az.az).filter(is_allowed).collect(),
         policy: Policy::Failover { order: Vec::new() },
         rules: Vec::new(),
     };

@@ -110,7 +110,7 @@ proptest! {
         let after = eligible_azs(&world.status());
         let lost = before.into_iter().filter(|(pool, _)| !after.contains_key(pool));
         let lost: BTreeMap<String, Vec<String>> = lost.collect();
-        let told = refused.into_iter().map(|LastAzs { pool, azs }| (pool, azs));
+        let told = refused.into_iter().map(|LastAzs { pool, azs, .. }| (pool, azs));
         assert_eq!(told.collect::<BTreeMap<_, _>>(), lost);
     }
 }
