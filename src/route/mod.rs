@@ -22,6 +22,7 @@ mod reload;
 mod routes;
 mod row;
 pub mod saved;
+pub mod spill;
 mod standing;
 pub mod status;
 pub mod table;
