@@ -21,7 +21,8 @@ fn split(bencher: Bencher<'_, '_>, (groups, azs): (u32, u16)) {
     let places: Vec<_> = (0..u32::from(azs)).filter_map(point).collect();
     let group = |seed: u32| {
         let from = point(1_000 + seed)?;
-        let way = |(az, to): (u16, &Point)| Way { az: AzId(az), added_km: from.distance_km(*to) as u32 };
+        let way =
+            |(az, to): (u16, &Point)| Way { az: AzId(az), added_km: from.distance_km(*to) as u32 };
         let mut ways: Vec<Way> = (0..).zip(&places).map(way).collect();
         ways.sort_by_key(|way| way.added_km);
         Some(Displaced { demand: f64::from(1 + mix(seed) % 100), first_slot: 0, ways })

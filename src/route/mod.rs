@@ -23,6 +23,7 @@ mod routes;
 mod row;
 pub mod saved;
 pub mod spill;
+pub mod spread;
 mod standing;
 pub mod status;
 pub mod table;
