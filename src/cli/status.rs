@@ -8,6 +8,7 @@ use hyper::Method;
 use crate::control::Status;
 use crate::control::status::{LoadStatus, Standing};
 use crate::health::HealthState;
+use crate::route::status::{CapacityStatus, ShownExcess};
 use crate::route::{AzStatus, EndpointStatus, ShownAzState, ShownOverride};
 use crate::time::Wall;
 
@@ -42,6 +43,12 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
     for order in &status.overrides {
         let left = span(order.until.saturating_since(*now));
         writeln!(out, "{}\n  given {}, {left} left", line(order), ago(*now, order.given_at))?;
+    }
+    if !status.health.capacity.is_empty() {
+        writeln!(out)?;
+    }
+    for az in &status.health.capacity {
+        capacity(out, az)?;
     }
     for pool in &status.health.pools {
         writeln!(out, "\npool {}", pool.name)?;
@@ -84,6 +91,17 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
         )?;
     }
     load(out, &status.load, *now)
+}
+
+/// The load of an az with a capacity, by its own clients and by displaced ones.
+fn capacity(out: &mut String, az: &CapacityStatus) -> std::fmt::Result {
+    let CapacityStatus { az, soft, hard, own, load, above } = az;
+    let own = own.map_or("unknown".to_owned(), |own| format!("{own:.0}"));
+    write!(out, "az {az:<16} own load {own}, expected {load:.0}, soft {soft:.0}, hard {hard:.0}")?;
+    match above {
+        Some(ShownExcess { limit, by }) => writeln!(out, ": {by:.0} above its {limit} limit"),
+        None => writeln!(out),
+    }
 }
 
 fn load(out: &mut String, load: &LoadStatus, now: Wall) -> std::fmt::Result {

@@ -333,6 +333,7 @@ impl Control {
             transitions,
             awaiting,
             overrides,
+            broken,
             wake,
             save,
             ready,
@@ -349,6 +350,9 @@ impl Control {
         }
         for az in &awaiting {
             tracing::warn!("{az} is up and awaits its release: meridian release {az}");
+        }
+        for limit in &broken {
+            tracing::warn!("{limit}: displaced clients find no room elsewhere");
         }
         self.note(&overrides, now);
         if save {

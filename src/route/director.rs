@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::capacity::Spilling;
 use super::eligibility::WhileUnknown;
 use super::pool_health::{AzHealth, Forces, PoolHealth, Remembered, Watch, Watches, assess, look};
 use super::publication::Publication;
@@ -36,10 +37,11 @@ pub struct Director {
     pub(super) pools: IdVec<PoolId, PoolHealth>,
     pub(super) epoch: u64,
     /// The azs of pools that depend on each monitor.
-    dependents: IdVec<MonitorId, Vec<PoolAzIndex>>,
+    pub(super) dependents: IdVec<MonitorId, Vec<PoolAzIndex>>,
     /// When azs become something else by time alone.
     pub(super) ends: BTreeSet<(Monotonic, PoolAzIndex)>,
     pub(super) rows: Rows,
+    pub(super) spilling: Spilling,
     pub(super) publication: Publication,
     pub(super) overrides: Overrides,
     /// What those come to in this topology.
@@ -95,6 +97,7 @@ impl Director {
             dependents: IdVec::new(),
             ends: BTreeSet::new(),
             rows: Rows::default(),
+            spilling: Spilling::default(),
             publication: Publication::new(IdVec::new()),
             overrides,
             forces: Forces::new(),
@@ -123,6 +126,8 @@ impl Director {
         let forces = director.forces_in(&topology, &director.overrides, now);
         let pools = assess(&topology, &watches, remember, &forces, now);
         director.install(routing, watches, pools, forces);
+        let own = director.routing.topology.azs.values().map(|az| saved.load(&az.name)).collect();
+        director.restart_spilling(own, now);
         director.publication = Publication::new(director.all_routes());
 
         let mut effects = Effects::none(director.epoch);
@@ -141,7 +146,10 @@ impl Director {
             Event::Outcome { epoch, outcome } if epoch == self.epoch => {
                 self.record(&outcome, now, &mut touched, &mut effects);
             }
-            Event::Outcome { .. } | Event::Clock => {}
+            Event::Load { epoch, monitor, load } if epoch == self.epoch => {
+                self.take_load(monitor, load, now);
+            }
+            Event::Outcome { .. } | Event::Load { .. } | Event::Clock => {}
             Event::Replace(routing) => self.replace(routing, now, &mut effects),
             Event::Override(order) => self.give(order, &mut effects),
             Event::Clear(targets) => self.clear(&targets, &mut effects),
@@ -165,6 +173,9 @@ impl Director {
         }
         for (&pool, positions) in &mut touched {
             effects.save |= self.remember_what_is_up(pool, positions);
+        }
+        for pool in self.spill(touched.keys().copied(), now) {
+            touched.entry(pool).or_default();
         }
         let changed: Vec<_> = touched
             .into_iter()
@@ -390,6 +401,7 @@ impl Director {
         if effects.save {
             self.saved_at = now.mono;
         }
+        effects.broken = self.broken_limits();
         effects.epoch = self.epoch;
         effects.ready = self.is_ready();
         let az_ends = self.ends.first().map(|&(until, _)| until);

@@ -1,7 +1,9 @@
 //! What the director is told, and what it wants done: the whole contract with whoever runs it.
 
+use std::fmt;
 use std::sync::Arc;
 
+use super::spill::Limit;
 use super::{
     Override, OverrideChange, Preferences, RoutingTable, Target, Topology, Transition, ViewId,
 };
@@ -28,6 +30,15 @@ pub enum Event {
         epoch: u64,
         /// What it found.
         outcome: Outcome,
+    },
+    /// An endpoint reports the load of its part of its az.
+    Load {
+        /// As in [`Event::Outcome`].
+        epoch: u64,
+        /// The monitor of the endpoint.
+        monitor: MonitorId,
+        /// The load; finite.
+        load: f64,
     },
     /// The time of [`Effects::wake`] has come.
     Clock,
@@ -59,6 +70,8 @@ pub struct Effects {
     /// The overrides that were given or ended: [`overrides`](super::Director::overrides) differs from
     /// what was last written down.
     pub overrides: Vec<OverrideChange>,
+    /// The limits of azs that displaced clients break now and did not before.
+    pub broken: Vec<BrokenLimit>,
     /// When to come back with [`Event::Clock`]; in place of any earlier wake.
     pub wake: Option<Monotonic>,
     /// Whether [`saved`](super::Director::saved) differs from what was last saved, or that grows
@@ -67,6 +80,25 @@ pub struct Effects {
     /// Whether every monitor is up or down, or `startup_wait` has passed: sockets may open. Once
     /// true, it stays.
     pub ready: bool,
+}
+
+/// A limit of an az that displaced clients break, in words: there is no room for them anywhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BrokenLimit {
+    /// The az.
+    pub az: String,
+    /// Which.
+    pub limit: Limit,
+    /// By how much load.
+    pub by: f64,
+}
+
+/// As in `mumbai is expected 120 above its hard limit`.
+impl fmt::Display for BrokenLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { az, limit, by } = self;
+        write!(f, "{az} is expected {by:.0} above its {limit} limit")
+    }
 }
 
 /// A probe to make.
@@ -87,6 +119,7 @@ impl Effects {
             transitions: Vec::new(),
             awaiting: Vec::new(),
             overrides: Vec::new(),
+            broken: Vec::new(),
             wake: None,
             save: false,
             ready: false,

@@ -1,6 +1,7 @@
 //! Which az answers whom: the checked topology, the order of azs for a place, and the director
 //! that turns health into a routing table. It knows no wire format and no I/O.
 
+mod capacity;
 pub mod change;
 pub mod compile;
 pub mod director;
@@ -11,6 +12,7 @@ mod fence;
 mod last_up;
 #[cfg(test)]
 mod laws;
+mod loads;
 mod nearest;
 mod operator;
 pub mod overrides;
@@ -35,8 +37,9 @@ pub mod weighted;
 pub use compile::Compiler;
 pub use director::Director;
 pub use eligibility::AzState;
-pub use event::{Effects, Event, ProbeAt, Routing};
+pub use event::{BrokenLimit, Effects, Event, ProbeAt, Routing};
 pub use failback::{Failback, Ramp};
+pub use loads::Capacities;
 pub use operator::{NotAwaiting, WhyNot};
 pub use overrides::{
     LastAzs, NotOverridden, Override, OverrideChange, OverrideKind, Overrides, Refusal, Share,

@@ -1,8 +1,10 @@
 //! Preferences: the distinct orders of azs of a view, each once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::AzId;
+use super::spread::Spread;
 use crate::geo::{PreferenceId, Slot};
 use crate::id::Id;
 
@@ -15,6 +17,8 @@ pub struct Preferences {
     ends: Box<[u32]>,
     /// What the first preferences stand for, where slots order azs.
     by_slot: Box<[Slots]>,
+    /// How clients are spread over them, where that matters.
+    spread: Option<Arc<Spread>>,
 }
 
 /// What a place's preference stands for in each slot.
@@ -53,6 +57,16 @@ impl Preferences {
         let end = |index: usize| self.ends[index] as usize;
         let start = id.index().checked_sub(1).map_or(0, end);
         &self.azs[start..end(id.index())]
+    }
+
+    /// The same with how clients are spread over them.
+    pub fn with_spread(self, spread: Spread) -> Self {
+        Self { spread: Some(Arc::new(spread)), ..self }
+    }
+
+    /// How clients are spread over them, if that was worked out.
+    pub fn spread(&self) -> Option<&Spread> {
+        self.spread.as_deref()
     }
 
     /// How many there are.
@@ -111,7 +125,12 @@ impl Interner {
     }
 
     pub(super) fn finish(self) -> Preferences {
-        Preferences { azs: self.azs.into(), ends: self.ends.into(), by_slot: Box::default() }
+        Preferences {
+            azs: self.azs.into(),
+            ends: self.ends.into(),
+            by_slot: Box::default(),
+            spread: None,
+        }
     }
 
     /// Preferences of which the first are these, and stand for that of `order` in each slot, which

@@ -23,6 +23,8 @@ impl Director {
             if self.routing.preferences != routing.preferences {
                 self.routing.preferences = routing.preferences;
                 self.forget_rows();
+                let own = self.routing.topology.azs.ids().map(|az| self.own_load(az));
+                self.restart_spilling(own.collect(), now);
                 effects.routes = self.publish_all();
             }
             return;
@@ -38,7 +40,13 @@ impl Director {
             assess(&topology, &watches, remember, &forces, now)
         };
         let was_eligible = self.eligibility();
+        let own = topology
+            .azs
+            .values()
+            .map(|az| self.own_load(before.azs.position(|known| known.name == az.name)?));
+        let own = own.collect();
         self.install(routing, watches, pools, forces);
+        self.restart_spilling(own, now);
         self.report(&old, &was_eligible, now, effects);
         effects.probes = self.pending_probes();
         effects.routes = self.publish_all();

@@ -40,8 +40,10 @@ impl Director {
         let preferences = &self.routing.preferences[pool.view];
         let ranks: Vec<Rank> = self.pools[id].azs.iter().map(AzHealth::rank).collect();
         let azs = pool.azs.iter().map(|az| az.az);
-        let limits = Limits::default();
-        self.rows.row(pool.view, pool.all_down, azs, &ranks, preferences, &limits)
+        let none = Limits::default();
+        let limits = self.limits(id).cloned();
+        let limits = limits.as_deref().unwrap_or(&none);
+        self.rows.row(pool.view, pool.all_down, azs, &ranks, preferences, limits)
     }
 
     fn az_route(&self, index: PoolAzIndex) -> AzRoute {

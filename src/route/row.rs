@@ -135,19 +135,29 @@ fn divide(bounds: impl Iterator<Item = u16>, in_slot: impl Fn(u16) -> Choice) ->
 /// Which clients an az has no room for, where capacity limits it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Limits {
+    /// Tells them from all others; 0 for none.
+    number: u64,
     by_preference: HashMap<PreferenceId, Vec<(u16, u16)>>,
 }
 
 impl Limits {
-    #[cfg_attr(not(test), expect(dead_code, reason = "capacity sets them"))]
     /// Has azs, by their position in the pool, be full for clients of this preference from a slot on.
     pub(crate) fn set(&mut self, preference: PreferenceId, full_from: Vec<(u16, u16)>) {
         self.by_preference.insert(preference, full_from);
     }
 
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.by_preference.is_empty()
+    /// With a number that no others have: pools with limits of one number share a row.
+    pub(crate) fn numbered(self, number: u64) -> Self {
+        Self { number, ..self }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether azs are full for the same clients.
+    pub(crate) fn are_as(&self, other: &Self) -> bool {
+        self.by_preference == other.by_preference
     }
 
     fn of(&self, preference: PreferenceId) -> &[(u16, u16)] {
@@ -236,11 +246,12 @@ struct RowKey {
     view: ViewId,
     deepest: Tier,
     ranks: Box<[Rank]>,
+    /// The number of the limits.
+    limits: u64,
 }
 
 impl Rows {
-    /// The row of a pool with this view and `ranks`, which are parallel to the pool's `azs`. One with
-    /// `limits` is the pool's own.
+    /// The row of a pool with this view and `ranks`, which are parallel to the pool's `azs`.
     pub(crate) fn row(
         &mut self,
         view: ViewId,
@@ -251,10 +262,7 @@ impl Rows {
         limits: &Limits,
     ) -> Arc<Row> {
         let deepest = if all_down.ignores_health() { Tier::Drained } else { Tier::Alive };
-        if !limits.is_empty() {
-            return Arc::new(Row::build(deepest, azs, ranks, preferences, limits));
-        }
-        let key = RowKey { view, deepest, ranks: ranks.into() };
+        let key = RowKey { view, deepest, ranks: ranks.into(), limits: limits.number };
         if let Some(row) = self.known.get(&key).and_then(Weak::upgrade) {
             return row;
         }

@@ -9,12 +9,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::pool_health::Watch;
-use super::{AzState, Director, Failback, Pool, Ramp};
+use super::{Az, AzState, Director, Failback, Pool, Ramp};
 use crate::health::{CheckKind, HealthState, MonitorSpec};
 use crate::time::{Now, Wall};
 
 /// The health that a director can start from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
     /// When it was written.
     pub written_at: Wall,
@@ -33,6 +33,9 @@ pub struct Saved {
     /// pool was; for pools with `all_down = "last"`.
     #[serde(default)]
     pub last_up: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// By az name, the load that its own clients cause, as it reported.
+    #[serde(default)]
+    pub loads: BTreeMap<String, f64>,
 }
 
 /// The state of one monitor.
@@ -104,6 +107,11 @@ impl Saved {
         known.map_or(&[], Vec::as_slice)
     }
 
+    /// The load that an az reported of its own clients.
+    pub(super) fn load(&self, az: &str) -> Option<f64> {
+        self.loads.get(az).copied()
+    }
+
     /// Until when an az of a pool is held.
     pub(crate) fn hold(&self, pool: &str, az: &str) -> Option<Wall> {
         self.holds.get(pool)?.get(az).copied()
@@ -142,6 +150,8 @@ impl Director {
             }
         }
         saved.last_up = self.last_up_by_name();
+        let own = |(id, az): (_, &Az)| Some((az.name.clone(), self.own_load(id)?));
+        saved.loads = topology.azs.iter().filter_map(own).collect();
         saved
     }
 }
@@ -277,6 +287,7 @@ mod tests {
             ramps: BTreeMap::new(),
             awaiting_release: BTreeMap::new(),
             last_up: BTreeMap::new(),
+            loads: [("mumbai".to_owned(), 812.5)].into(),
         };
         let text = serde_json::to_string(&saved).unwrap();
         assert_eq!(serde_json::from_str::<Saved>(&text).unwrap(), saved);

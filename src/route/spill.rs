@@ -19,6 +19,9 @@
 //! are given.
 
 use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use super::AzId;
 use crate::geo::Slot;
@@ -94,12 +97,22 @@ pub struct Excess {
 }
 
 /// One of the two limits of an az.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// [`Capacity::soft`]
     Soft,
     /// [`Capacity::hard`]
     Hard,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Soft => "soft",
+            Self::Hard => "hard",
+        })
+    }
 }
 
 /// Splits displaced clients among azs. Every az that a group names is one of `azs`.
@@ -126,7 +139,7 @@ pub fn spill(azs: &IdVec<AzId, AzLoad>, groups: &[Displaced]) -> Spill {
 }
 
 /// The higher of the limits that `load` is above, but for what summing loses.
-fn excess(az: AzId, capacity: Capacity, load: f64) -> Option<Excess> {
+pub(super) fn excess(az: AzId, capacity: Capacity, load: f64) -> Option<Excess> {
     let is_above = |limit: f64| load - limit > TOLERANCE * load;
     let (limit, level) = match capacity {
         Capacity { hard, .. } if is_above(hard) => (Limit::Hard, hard),
@@ -162,14 +175,14 @@ impl Kind {
 
 impl<'a> Problem<'a> {
     fn of(azs: &'a IdVec<AzId, AzLoad>, groups: &[Displaced]) -> Self {
-        let mut known: BTreeMap<(u16, Vec<Way>), (Vec<usize>, Vec<f64>)> = BTreeMap::new();
+        let mut members: BTreeMap<(u16, Vec<Way>), Vec<usize>> = BTreeMap::new();
         for (position, group) in groups.iter().enumerate() {
             let ways = normal(azs, &group.ways);
-            let (members, demands) = known.entry((group.first_slot, ways)).or_default();
-            members.push(position);
-            demands.push(group.demand.max(0.0));
+            members.entry((group.first_slot, ways)).or_default().push(position);
         }
-        let kinds = known.into_iter().map(|((first_slot, ways), (members, mut demands))| {
+        let kinds = members.into_iter().map(|((first_slot, ways), members)| {
+            let demand = |&member: &usize| groups[member].demand.max(0.0);
+            let mut demands: Vec<f64> = members.iter().map(demand).collect();
             // A sum of floating-point numbers depends on their order.
             demands.sort_by(f64::total_cmp);
             Kind { first_slot, ways, members, demand: demands.iter().sum() }

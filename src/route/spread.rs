@@ -30,6 +30,11 @@ pub struct Share {
 }
 
 impl Spread {
+    /// With a share for each preference.
+    pub fn new(shares: impl IntoIterator<Item = Share>) -> Self {
+        Self { shares: shares.into_iter().collect() }
+    }
+
     /// The clients with a preference.
     pub fn share(&self, preference: PreferenceId) -> &Share {
         &self.shares[preference.index()]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::director::PoolAzIndex;
 use super::eligibility::Counted;
 use super::pool_health::counted;
+use super::spill::Limit;
 use super::standing::Force;
 use super::{AzState, Director, Override, OverrideKind, PoolAz, Share};
 use crate::geo::Slot;
@@ -14,12 +15,41 @@ use crate::health::{HealthState, MonitorId, Setback};
 use crate::time::{Now, Wall};
 
 /// The pools, and whether the start is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Whether every monitor is up or down, or `startup_wait` has passed.
     pub ready: bool,
     /// In the order of their names.
     pub pools: Vec<PoolStatus>,
+    /// The azs that have a capacity, in the order of their names.
+    #[serde(default)]
+    pub capacity: Vec<CapacityStatus>,
+}
+
+/// An az with a capacity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CapacityStatus {
+    /// The az.
+    pub az: String,
+    /// Displaced clients fill it up to here while any az has room.
+    pub soft: f64,
+    /// They fill it up to here once none has.
+    pub hard: f64,
+    /// The load of its own clients, as the last split of displaced clients took it; `None` if nothing is known of it.
+    pub own: Option<f64>,
+    /// That of its own clients who are with it and of displaced clients who were sent there.
+    pub load: f64,
+    /// The limit that this is above.
+    pub above: Option<ShownExcess>,
+}
+
+/// A limit that breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShownExcess {
+    /// Which.
+    pub limit: Limit,
+    /// By how much load.
+    pub by: f64,
 }
 
 /// A pool.
@@ -191,7 +221,7 @@ impl Director {
                 .map(|(position, az)| self.az_status((id, position), az, now))
                 .collect(),
         });
-        Status { ready: self.is_ready(), pools: pools.collect() }
+        Status { ready: self.is_ready(), pools: pools.collect(), capacity: self.capacity_status() }
     }
 
     fn az_status(&self, index: PoolAzIndex, az: &PoolAz, now: Now) -> AzStatus {

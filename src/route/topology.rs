@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Failback;
+use super::{Capacities, Failback};
 use crate::geo::{Asn, Continent, Country, Point, Subdivision};
 use crate::health::{MonitorId, MonitorSpec};
 use crate::id::{Id, IdVec};
@@ -27,6 +27,8 @@ pub struct Topology {
     pub monitors: IdVec<MonitorId, MonitorSpec>,
     /// The distinct ways in which pools order azs.
     pub views: IdVec<ViewId, ViewSpec>,
+    /// How much load azs take.
+    pub capacities: Capacities,
 }
 
 impl Topology {

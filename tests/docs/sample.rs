@@ -68,7 +68,7 @@ pub(crate) fn status() -> Status {
         generation: 7,
         published_at: at,
         state: Some("can't save health".into()),
-        health: route::Status { ready: true, pools: vec![pool] },
+        health: route::Status { ready: true, pools: vec![pool], capacity: vec![] },
         overrides: [OverrideKind::Drain, OverrideKind::ForceUp, OverrideKind::ForceDown]
             .map(|kind| Override { kind, ..given() })
             .into(),

@@ -9,7 +9,9 @@
 //!           [all_down open|closed|last|fallback POOL] [family_down drop|az]
 //!           [failback auto|ramp D|manual] [allow AZ,AZ…]
 //!   AZ ADDRESS…
-//! client NAME AZ…                     the azs in the order of this client's preference
+//! client NAME AZ [KM]…                the azs in the order of this client's preference, and how far they
+//!                                     are; each client stands for as many
+//! az NAME [load N] [soft N hard N]    what a demand file states of its load, and its capacity
 //! startup_wait D
 //! phases D by D                       tells the story many times, from `at` on later by each
 //!                                     multiple of the second duration below the first
@@ -19,6 +21,7 @@
 //!
 //! ```text
 //! at T ADDRESS up|refuse|hang|unreachable|no-route|status N
+//! at T ADDRESS reports N              the load of its part of its az, from its next success on
 //! at T restart [after D]              the process ends at T, and begins again D later from what
 //!                                     it had saved
 //! at T reload                         the checks and pools below replace those of their names
@@ -37,6 +40,7 @@
 //! at T ask CLIENT POOL A|AAAA -> ADDRESS…|nothing [ttl D]
 //! at T shares CLIENT POOL -> AZ N%…   of all clients with this preference, to the percent
 //! at T POOL/AZ is eligible|held|suppressed|ramping|awaiting-release|unfit|under-min-up|down|awaited
+//! at T AZ carries N [above soft|hard] its own load and that of displaced clients, to 1 in 100
 //! at T POOL/AZ is drained|forced-up|forced-down measured eligible|held|…
 //! at T ADDRESS is up|down|unknown [because "PART"]
 //! at T sockets are open|closed
@@ -55,6 +59,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use meridian::health::{Cause, Thresholds};
+use meridian::route::spill::Capacity;
 use meridian::route::{Failback, FamilyDown, MinUp, OverrideKind, Share};
 
 use crate::words::Words;
@@ -64,6 +69,8 @@ use crate::words::Words;
 pub(crate) struct Story {
     pub(crate) setting: Setting,
     pub(crate) clients: BTreeMap<String, Vec<String>>,
+    /// By client, parallel to its azs, in kilometres; empty where none is given.
+    pub(crate) distances: BTreeMap<String, Vec<u32>>,
     pub(crate) startup_wait: Duration,
     phases: Option<(Duration, Duration)>,
     pub(crate) actions: Vec<(Duration, Action)>,
@@ -75,6 +82,14 @@ pub(crate) struct Story {
 pub(crate) struct Setting {
     pub(crate) checks: BTreeMap<String, StoryCheck>,
     pub(crate) pools: BTreeMap<String, StoryPool>,
+    pub(crate) azs: BTreeMap<String, StoryAz>,
+}
+
+/// What is said of an az's load.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StoryAz {
+    pub(crate) load: Option<f64>,
+    pub(crate) capacity: Option<Capacity>,
 }
 
 #[derive(Clone, Debug)]
@@ -111,6 +126,7 @@ pub(crate) enum StoryAllDown {
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     Behave(IpAddr, Behaviour),
+    Report(IpAddr, f64),
     Restart(Duration),
     Reload(Reload),
     Order(Order),
@@ -210,6 +226,11 @@ pub(crate) enum Expected {
     Sockets {
         are_open: bool,
     },
+    Load {
+        az: String,
+        load: f64,
+        above: Option<String>,
+    },
     Transition {
         pool: String,
         az: String,
@@ -246,6 +267,7 @@ pub(crate) fn parse(text: &str) -> Result<Story, String> {
     let mut story = Story {
         setting: Setting::default(),
         clients: BTreeMap::new(),
+        distances: BTreeMap::new(),
         startup_wait: Duration::from_secs(3),
         phases: None,
         actions: Vec::new(),
@@ -320,7 +342,11 @@ impl Story {
         match words.next()? {
             "client" => {
                 let name = words.next()?.to_owned();
-                self.clients.insert(name, words.rest());
+                let (km, azs): (Vec<_>, Vec<_>) =
+                    words.rest().into_iter().partition(|word| word.parse::<u32>().is_ok());
+                let km = km.iter().filter_map(|km| km.parse().ok()).collect();
+                self.distances.insert(name.clone(), km);
+                self.clients.insert(name, azs);
             }
             "startup_wait" => self.startup_wait = words.duration()?,
             "phases" => {
@@ -401,6 +427,10 @@ impl Story {
                     let state = words.one_of(&states)?;
                     Expected::Endpoint { address, state, because: words.because()? }
                 }
+                (Ok(address), _) if words.take("reports") => {
+                    self.actions.push((at, Action::Report(address, words.number()?)));
+                    return Ok(Place::Top);
+                }
                 (Ok(address), _) => {
                     self.actions.push((at, Action::Behave(address, behaviour(words)?)));
                     return Ok(Place::Top);
@@ -426,6 +456,12 @@ impl Story {
                     let state = words.one_of(&states.map(|state| (state, state.to_owned())))?;
                     let overridden = overridden.map(str::to_owned);
                     Expected::Az { pool: pool.to_owned(), az: az.to_owned(), overridden, state }
+                }
+                (Err(_), None) if words.take("carries") => {
+                    let (az, load) = (subject.to_owned(), words.number()?);
+                    let limits = ["soft", "hard"].map(|limit| (limit, limit.to_owned()));
+                    let above = words.take("above").then(|| words.one_of(&limits)).transpose()?;
+                    Expected::Load { az, load, above }
                 }
                 (Err(_), None) => return Err(format!("{subject:?} is not understood")),
             },
@@ -483,6 +519,11 @@ impl Setting {
     /// A check or a pool; the name of the pool.
     fn define(&mut self, word: &str, words: &mut Words) -> Result<Option<String>, String> {
         match word {
+            "az" => {
+                let name = words.next()?.to_owned();
+                self.azs.insert(name, az(words)?);
+                Ok(None)
+            }
             "check" => {
                 let name = words.next()?.to_owned();
                 self.checks.insert(name, check(words)?);
@@ -581,6 +622,22 @@ impl Default for StoryCheck {
         };
         Self { port: 80, path: "/".into(), thresholds }
     }
+}
+
+fn az(words: &mut Words) -> Result<StoryAz, String> {
+    let mut az = StoryAz::default();
+    while words.peek().is_some() {
+        match words.next()? {
+            "load" => az.load = Some(words.number()?),
+            "soft" => {
+                let soft = words.number()?;
+                words.expect("hard")?;
+                az.capacity = Some(Capacity { soft, hard: words.number()? });
+            }
+            word => return Err(format!("{word:?} is nothing of an az")),
+        }
+    }
+    Ok(az)
 }
 
 fn check(words: &mut Words) -> Result<StoryCheck, String> {

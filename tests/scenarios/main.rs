@@ -46,6 +46,12 @@ stories! {
     all_down_last_no_more
     all_down_last_unknown
     all_down_open
+    capacity
+    capacity_drain
+    capacity_hard
+    capacity_off
+    capacity_ramp
+    capacity_reported
     changed_check
     changed_hold
     clean_loss

@@ -62,6 +62,14 @@ fn check(
             }
             Ok(())
         }
+        Expected::Load { az, load, above } => {
+            let found = status().capacity.iter().find(|of| of.az == *az);
+            let found = found.ok_or("it has no capacity")?;
+            let is_near = (found.load - load).abs() <= 0.01 * load;
+            let limit = found.above.as_ref().map(|above| above.limit.to_string());
+            let is_it = is_near && limit == *above;
+            is_it.then_some(()).ok_or_else(|| format!("it carries {} ({limit:?})", found.load))
+        }
         Expected::NeverGives { pool, address } => {
             for (topology, table) in served(record, from, to).into_iter().flatten() {
                 let (_, routes) = find(topology, table, pool);

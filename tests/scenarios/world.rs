@@ -11,6 +11,7 @@ use meridian::geo::PreferenceId;
 use meridian::health::check::{Check, CheckKind};
 use meridian::health::{Cause, MonitorId, MonitorSpec, Outcome, Verdict};
 use meridian::id::Id;
+use meridian::route::spread::{Share, Spread};
 use meridian::route::status::Status;
 use meridian::route::{
     AllDown, Az, AzId, Director, Effects, Endpoint, Event, Override, Overrides, Policy, Pool,
@@ -46,6 +47,7 @@ pub(crate) fn run(story: &Story, phase: Duration) -> Record {
         story,
         setting: story.setting.clone(),
         behaviours: HashMap::new(),
+        loads: HashMap::new(),
         time: Duration::ZERO,
         seed,
         process: None,
@@ -85,6 +87,8 @@ struct World<'a> {
     story: &'a Story,
     setting: Setting,
     behaviours: HashMap<IpAddr, Behaviour>,
+    /// What endpoints report.
+    loads: HashMap<IpAddr, f64>,
     time: Duration,
     seed: u64,
     process: Option<Process>,
@@ -128,6 +132,9 @@ impl World<'_> {
             Action::Behave(address, behaviour) => {
                 self.behaviours.insert(*address, behaviour.clone());
             }
+            Action::Report(address, load) => {
+                self.loads.insert(*address, *load);
+            }
             Action::Restart(pause) => {
                 self.process = None;
                 self.record.tables.push((self.time, None));
@@ -145,8 +152,9 @@ impl World<'_> {
                 };
             }
             Action::Reload(reload) => {
-                let Setting { checks, pools } = reload.setting.clone();
+                let Setting { checks, pools, azs } = reload.setting.clone();
                 self.setting.checks.extend(checks);
+                self.setting.azs.extend(azs);
                 self.setting.pools.extend(pools);
                 for pool in &reload.removed {
                     self.setting.pools.remove(pool).expect("a pool that is removed was there");
@@ -259,7 +267,7 @@ impl World<'_> {
             match probe.filter(|&(due, _)| due == at) {
                 Some(key) => match process.probes.remove(&key).unwrap() {
                     Probe::Start(monitor) => self.begin(monitor),
-                    Probe::End(epoch, outcome) => self.apply(Event::Outcome { epoch, outcome }),
+                    Probe::End(epoch, outcome) => self.end(epoch, outcome),
                 },
                 None => {
                     process.wake = None;
@@ -287,6 +295,18 @@ impl World<'_> {
         let key = (self.time + duration, process.asked);
         process.asked += 1;
         process.probes.insert(key, Probe::End(process.epoch, outcome));
+    }
+
+    fn end(&mut self, epoch: u64, outcome: Outcome) {
+        let monitor = outcome.monitor;
+        let is_success = outcome.verdict == Verdict::Success;
+        let topology = &self.process.as_ref().unwrap().routing.topology;
+        let ip = topology.monitors.get(monitor).map(|spec| spec.target.ip());
+        let load = ip.and_then(|ip| self.loads.get(&ip).copied());
+        self.apply(Event::Outcome { epoch, outcome });
+        if let Some(load) = load.filter(|_| is_success) {
+            self.apply(Event::Load { epoch, monitor, load });
+        }
     }
 
     fn apply(&mut self, event: Event) {
@@ -376,6 +396,12 @@ fn routing(story: &Story, setting: &Setting) -> Routing {
         setting.pools.values().flat_map(|pool| pool.azs.keys()).collect();
     let az = |name: &String| Az { name: name.clone(), location: None, country: None, bias: 1.0 };
     let mut topology = Topology { azs: names.into_iter().map(az).collect(), ..Topology::default() };
+    for (id, az) in topology.azs.iter() {
+        let Some(said) = setting.azs.get(&az.name) else { continue };
+        let capacities = &mut topology.capacities;
+        capacities.limits.extend(said.capacity.map(|capacity| (id, capacity)));
+        capacities.stated.extend(said.load.map(|load| (id, load)));
+    }
     for (name, pool) in &setting.pools {
         let pool = compile(name, pool, setting, &mut topology);
         topology.pools.push(pool);
@@ -385,9 +411,25 @@ fn routing(story: &Story, setting: &Setting) -> Routing {
             let ids = order.iter().map(|name| topology.azs.position(|az| az.name == *name));
             ids.flatten().filter(|az| view.azs.contains(az)).collect::<Box<[_]>>()
         });
-        Arc::new(Preferences::from_iter(orders))
+        let preferences = Preferences::from_iter(orders);
+        let spread =
+            Spread::new(preferences.iter().map(|(_, order)| share(story, order, &topology)));
+        Arc::new(preferences.with_spread(spread))
     });
     Routing { preferences: preferences.collect(), topology: Arc::new(topology.clone()) }
+}
+
+/// All clients with an order of azs, and how far these are.
+fn share(story: &Story, order: &[AzId], topology: &Topology) -> Share {
+    let names: Vec<&String> = order.iter().map(|az| &topology.azs[*az].name).collect();
+    let is_in_order = |azs: &[String]| azs.iter().filter(|az| names.contains(az)).eq(names.clone());
+    let clients: Vec<_> = story.clients.iter().filter(|(_, azs)| is_in_order(azs)).collect();
+    let km = clients.iter().find_map(|(client, azs)| {
+        let km = story.distances.get(*client)?;
+        let known = azs.iter().zip(km).filter(|(az, _)| names.contains(az));
+        Some(known.map(|(_, km)| *km).collect::<Box<[_]>>()).filter(|km| km.len() == names.len())
+    });
+    Share { part: clients.len() as u64, km: km.unwrap_or_default() }
 }
 
 fn compile(name: &str, pool: &StoryPool, setting: &Setting, topology: &mut Topology) -> Pool {

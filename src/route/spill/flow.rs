@@ -46,8 +46,8 @@ pub(super) struct Supply {
 /// then above soft ones; and then what it costs is least. What has no room goes the first way.
 pub(super) fn assign(rooms: &[Room], supplies: &[Supply]) -> Vec<Vec<u64>> {
     let mut flow = Flow::new(rooms, supplies);
-    for group in 0..supplies.len() {
-        let mut left = supplies[group].amount;
+    for (group, supply) in supplies.iter().enumerate() {
+        let mut left = supply.amount;
         while left > 0 {
             left -= flow.augment(group, left);
         }
@@ -131,20 +131,19 @@ impl<'a> Flow<'a> {
         let width = self.width();
         let costs = &self.costs[group * width..][..width];
         let mut steps: Vec<Step> = costs.iter().map(|&cost| Step { cost, from: None }).collect();
-        let mut is_settled = false;
-        while !is_settled {
-            is_settled = true;
-            for from in 0..width {
-                if steps[from].cost >= NO_WAY {
-                    continue;
-                }
-                for to in 0..width {
-                    let Some((cost, moved)) = self.cheapest_move(from, to) else { continue };
-                    let cost = steps[from].cost + cost;
-                    if cost < steps[to].cost {
-                        steps[to] = Step { cost, from: Some((from, moved)) };
-                        is_settled = false;
-                    }
+        let mut is_new: Vec<bool> = steps.iter().map(|step| step.cost < NO_WAY).collect();
+        while let Some(from) = is_new.iter().position(|&is_new| is_new) {
+            is_new[from] = false;
+            // Where there is room, to go on costs no less than to stay.
+            if self.taken[from] < self.rooms[from].soft && from + 1 < width {
+                continue;
+            }
+            for to in 0..width {
+                let Some((cost, moved)) = self.cheapest_move(from, to) else { continue };
+                let cost = steps[from].cost + cost;
+                if cost < steps[to].cost {
+                    steps[to] = Step { cost, from: Some((from, moved)) };
+                    is_new[to] = true;
                 }
             }
         }

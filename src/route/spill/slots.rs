@@ -171,25 +171,25 @@ impl Walk<'_> {
             let mut next = vec![(root, None)];
             while let Some((az, by)) = next.pop() {
                 if !std::mem::replace(&mut is_done[az], true) {
-                    self.from_az(az, by, &mut next);
+                    self.leave_az(az, by, &mut next);
                 }
             }
         }
     }
 
     /// Rounds what leads to an az, but for the edge that the walk came by, and goes on.
-    fn from_az(&mut self, az: usize, by: Option<usize>, next: &mut Vec<(usize, Option<usize>)>) {
+    fn leave_az(&mut self, az: usize, by: Option<usize>, next: &mut Vec<(usize, Option<usize>)>) {
         let edges: Vec<Edge> = self.trees.at_az[az].clone();
         for edge in edges.into_iter().filter(|edge| Some(edge.group) != by) {
             let slots = self.low(edge);
             let is_up = self.is_broken(edge) && self.rise(edge) <= self.spare[az];
             self.take(edge, if is_up { slots + 1 } else { slots });
-            self.from_group(edge, next);
+            self.leave_group(edge, next);
         }
     }
 
     /// Rounds the other ways of a group, and goes on to their azs.
-    fn from_group(&mut self, decided: Edge, next: &mut Vec<(usize, Option<usize>)>) {
+    fn leave_group(&mut self, decided: Edge, next: &mut Vec<(usize, Option<usize>)>) {
         let group = decided.group;
         let others = self.trees.at_group[group].iter().copied().filter(|it| *it != decided);
         let mut others: Vec<Edge> = others.collect();
