@@ -492,6 +492,20 @@ location = [1.35, 103.82]
         )],
     ),
     (
+        Code::ReversedCapacity,
+        &[(
+            "meridian.toml",
+            r#"
+[az.mumbai]
+location = [19.08, 72.88]
+capacity = { soft = 1000, hard = 800 }
+
+[az.singapore]
+location = [1.35, 103.82]
+"#,
+        )],
+    ),
+    (
         Code::UnusedAz,
         &[(
             "zones/app.example.toml",

@@ -59,6 +59,8 @@ pub enum Code {
     OpenSecrets,
     /// A limit of TCP connections is above one that always comes first.
     UnreachableLimit,
+    /// An az's `soft` limit is above its `hard` one.
+    ReversedCapacity,
     /// An az is in no pool.
     UnusedAz,
     /// A key says nothing for a check of this type.
@@ -212,6 +214,7 @@ impl Code {
         Self::BadSecrets,
         Self::OpenSecrets,
         Self::UnreachableLimit,
+        Self::ReversedCapacity,
         Self::UnusedAz,
         Self::MisplacedCheckKey,
         Self::SlowFastInterval,
@@ -304,6 +307,7 @@ impl Code {
             Self::BadSecrets => "cookies/bad-secrets",
             Self::OpenSecrets => "cookies/open-secrets",
             Self::UnreachableLimit => "tcp/unreachable-limit",
+            Self::ReversedCapacity => "az/reversed-capacity",
             Self::UnusedAz => "az/unused",
             Self::MisplacedCheckKey => "check/misplaced-key",
             Self::SlowFastInterval => "check/slow-fast-interval",
@@ -444,6 +448,7 @@ impl Code {
             | Self::OwnTarget
             | Self::TooManyEndpoints
             | Self::MinTtlAboveTtl
+            | Self::ReversedCapacity
             | Self::NoFallback
             | Self::MisplacedFallback
             | Self::MisplacedRamp

@@ -153,7 +153,13 @@ pub(super) const AZ: KeyTable = KeyTable {
         key("country", Default::Other, r#""IN""#),
         key("region", Default::Other, r#""asia""#),
         key("bias", Default::Example, "1.0"),
+        key("capacity", Default::Other, "{ soft = 800, hard = 1000 }"),
     ],
+};
+
+pub(super) const CAPACITY: KeyTable = KeyTable {
+    header: "a capacity",
+    keys: &[key("soft", Default::Required, "800"), key("hard", Default::Required, "1000")],
 };
 
 /// Its keys are groups, its values lists of client sets.

@@ -12,6 +12,7 @@
 mod accident;
 mod authorities;
 mod build;
+mod capacity;
 mod check;
 mod clients;
 mod cname;

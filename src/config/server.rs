@@ -13,6 +13,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::DeTable;
 
+use super::capacity::capacity;
 use super::check::{CheckEntry, check};
 use super::clients::Groups;
 use super::country;
@@ -28,6 +29,7 @@ use crate::answer::{AnyAnswer, ChaosName, EcsTrust, RateLimit};
 use crate::diag::Diagnostic;
 use crate::geo::{Country, Point};
 use crate::route::Az;
+use crate::route::spill::Capacity;
 use crate::span::{FileId, Span};
 use crate::wire::{Name, Secrets};
 
@@ -61,6 +63,8 @@ pub(super) struct AzEntry {
     pub(super) az: Az,
     /// The region, as the file words it.
     pub(super) region: Option<String>,
+    /// How much load it takes, if that is limited.
+    pub(super) capacity: Option<Capacity>,
     /// Where its table begins.
     pub(super) span: Span,
 }
@@ -452,9 +456,11 @@ fn az(entry: Value<'_>, faults: &mut Faults) -> AzEntry {
     let bias = get("bias", faults).and_then(|value| bias(value, faults));
     let country = get("country", faults).and_then(|value| country(value, faults));
     let region = get("region", faults).and_then(|value| value.string(faults));
+    let capacity = get("capacity", faults).and_then(|value| capacity(value, faults));
     AzEntry {
         az: Az { name: entry.key.to_owned(), location, country, bias: bias.unwrap_or(1.0) },
         region: region.map(str::to_owned),
+        capacity,
         span: table.map_or(entry.key_span, |table| table.span),
     }
 }

@@ -15,10 +15,10 @@ use super::server::{AzEntry, MAX_AZS};
 use super::shared::{Scope, ScopedPool, Shared};
 use crate::diag::Diagnostic;
 use crate::health::{MonitorId, MonitorSpec};
-use crate::id::IdVec;
+use crate::id::{Id, IdVec};
 use crate::route::{
-    Address, AllDown, AzId, Endpoint, Policy, Pool, PoolAz, PoolId, Rule, Topology, ViewId,
-    ViewSpec,
+    Address, AllDown, AzId, Capacities, Endpoint, Policy, Pool, PoolAz, PoolId, Rule, Topology,
+    ViewId, ViewSpec,
 };
 use crate::wire::Name;
 
@@ -87,6 +87,9 @@ struct Builder<'g> {
 
 impl<'g> Builder<'g> {
     fn new(ground: Ground<'g>) -> Self {
+        let limits = ground.azs.values().enumerate();
+        let limits = limits.filter_map(|(at, entry)| Some((AzId::from_index(at), entry.capacity?)));
+        let capacities = Capacities { limits: limits.collect(), ..Capacities::default() };
         let azs: IdVec<_, _> = ground.azs.values().map(|entry| entry.az.clone()).collect();
         Self {
             ground,
@@ -94,7 +97,7 @@ impl<'g> Builder<'g> {
             pool_ids: HashMap::new(),
             monitor_ids: HashMap::new(),
             view_ids: HashMap::new(),
-            topology: Topology { azs, ..Topology::default() },
+            topology: Topology { azs, capacities, ..Topology::default() },
         }
     }
 

@@ -22,7 +22,8 @@ use crate::geo::{Places, View};
 use crate::id::IdVec;
 use crate::probe::Probes;
 use crate::route::change::{Change, Views};
-use crate::route::{Az, AzId, Compiler, Preferences, Routing, RoutingTable, ViewId, ViewSpec};
+use crate::route::spread::Spreader;
+use crate::route::{Compiler, Preferences, Routing, RoutingTable, ViewId, ViewSpec};
 use crate::span::{Severity, Span};
 use crate::time::Wall;
 use crate::wire::Name;
@@ -342,6 +343,7 @@ fn compile_views(
     let previous = previous.filter(|previous| {
         Arc::ptr_eq(previous.databases.places(), databases.places())
             && previous.routing.topology.azs == topology.azs
+            && spreads(&previous.config) == spreads(config)
     });
     let kept = topology.views.values().map(|spec| {
         let previous = previous?;
@@ -351,7 +353,7 @@ fn compile_views(
     let kept: Vec<_> = kept.collect();
     let new = topology.views.values().zip(&kept).filter(|(_, kept)| kept.is_none());
     let new: Vec<_> = new.map(|(spec, _)| spec).collect();
-    let mut compiled = compile_new_views(&new, &topology.azs, databases.places()).into_iter();
+    let mut compiled = compile_new_views(&new, config, databases.places()).into_iter();
     let all = kept.into_iter().filter_map(|kept| kept.or_else(|| compiled.next()));
     let (views, preferences): (Vec<_>, Vec<_>) = all.unzip();
     (views.into_iter().collect(), preferences.into_iter().collect())
@@ -360,9 +362,10 @@ fn compile_views(
 /// The views of `specs`, by as many threads as there are cores.
 fn compile_new_views(
     specs: &[&ViewSpec],
-    azs: &IdVec<AzId, Az>,
+    config: &Config,
     places: &Places,
 ) -> Vec<(Arc<View>, Arc<Preferences>)> {
+    let azs = &config.topology.azs;
     let compiler = Compiler::new(azs, places);
     let next = AtomicUsize::new(0);
     let work = || {
@@ -370,7 +373,13 @@ fn compile_new_views(
         while let index = next.fetch_add(1, Ordering::Relaxed)
             && let Some(spec) = specs.get(index)
         {
-            let (view, preferences) = compiler.compile(spec);
+            let (view, mut preferences) = compiler.compile(spec);
+            if spreads(config) {
+                let mut spreader = Spreader::new(spec, (&view, &preferences), places, azs);
+                spreader.add_everybody();
+                let spread = spreader.finish();
+                preferences = preferences.with_spread(spread);
+            }
             done.push((index, (Arc::new(view), Arc::new(preferences))));
         }
         done
@@ -386,6 +395,11 @@ fn compile_new_views(
     });
     done.sort_unstable_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, view)| view).collect()
+}
+
+/// Whether it matters how clients are spread over preferences.
+fn spreads(config: &Config) -> bool {
+    !config.topology.capacities.limits.is_empty()
 }
 
 fn zones(config: &Config) -> Zones {

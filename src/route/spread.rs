@@ -228,7 +228,7 @@ mod tests {
 
     fn to_mumbai(network: &str) -> Vec<Rule> {
         let clients = vec![ClientSet::Net(network.parse().unwrap())];
-        vec![Rule { clients, prefer: vec![AzId(1)] }]
+        vec![Rule { clients, prefer: vec![AzId(1)], allow: None }]
     }
 
     #[test]
