@@ -12,6 +12,7 @@ use proptest::sample::subsequence;
 use proptest::{bool, collection, option};
 
 use super::OverrideKind::{Drain, ForceDown, ForceUp};
+use super::spread::{self, Spread};
 use super::status::{ShownAzState, Status};
 use super::{
     AllDown, Az, AzId, Director, Effects, Eligibility, Endpoint, Event, Failback, FamilyDown,
@@ -24,6 +25,7 @@ use crate::health::{
 use crate::id::{Id, IdVec};
 use crate::time::{Monotonic, Now, Wall};
 
+mod capacity;
 mod failback;
 mod overrides;
 mod recomputed;
@@ -559,7 +561,10 @@ fn routing(topology: Arc<Topology>) -> Routing {
             order.rotate_left(by);
             order.into_boxed_slice()
         });
-        Arc::new(Preferences::from_iter(rotations))
+        let preferences = Preferences::from_iter(rotations);
+        let share = spread::Share { part: 1, km: Box::default() };
+        let spread = Spread::new(preferences.iter().map(|_| share.clone()));
+        Arc::new(preferences.with_spread(spread))
     });
     let preferences: IdVec<ViewId, Arc<Preferences>> = preferences.collect();
     Routing { topology, preferences }
