@@ -43,6 +43,7 @@ fn every_code_has_a_case() {
         Code::OlderDatabase,
         Code::OldDatabase,
         Code::HeldDatabase,
+        Code::BadDemand,
         Code::Unprobeable,
         Code::StaleAuthorities,
         Code::UntoldClients,

@@ -53,6 +53,8 @@ pub enum Code {
     OldDatabase,
     /// An update of the GeoIP databases looks like an accident, and nobody asked for it.
     HeldDatabase,
+    /// A line of a demand file is none.
+    BadDemand,
     /// The file of cookie secrets holds none, or something else.
     BadSecrets,
     /// Everybody may read the file of cookie secrets.
@@ -211,6 +213,7 @@ impl Code {
         Self::OlderDatabase,
         Self::OldDatabase,
         Self::HeldDatabase,
+        Self::BadDemand,
         Self::BadSecrets,
         Self::OpenSecrets,
         Self::UnreachableLimit,
@@ -304,6 +307,7 @@ impl Code {
             Self::OlderDatabase => "geoip/older-database",
             Self::OldDatabase => "geoip/old-database",
             Self::HeldDatabase => "geoip/held-database",
+            Self::BadDemand => "demand/bad-line",
             Self::BadSecrets => "cookies/bad-secrets",
             Self::OpenSecrets => "cookies/open-secrets",
             Self::UnreachableLimit => "tcp/unreachable-limit",
@@ -421,6 +425,7 @@ impl Code {
             | Self::NoAuthorities
             | Self::BadDatabase
             | Self::HeldDatabase
+            | Self::BadDemand
             | Self::BadSecrets
             | Self::Unprobeable
             | Self::SharedName
