@@ -2,15 +2,18 @@
 //! transport, and the explanation of what it decided. It knows no socket, file or clock.
 
 mod chaos;
+pub mod decision;
 pub mod explain;
 mod hints;
 pub mod limit;
 pub mod respond;
+pub mod simulation;
 pub mod snapshot;
 mod steer;
 mod window;
 
 pub use chaos::{Chaos, ChaosName};
+pub use decision::{Decision, decide};
 pub use explain::{Explanation, Question, QuestionError, explain};
 pub use limit::{Limiter, RateLimit, Verdict};
 pub use respond::{Answer, Kind, Request, Transport, answer, shorten};

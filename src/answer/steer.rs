@@ -211,6 +211,17 @@ impl<'s> Steered<'s> {
         Window::new(addresses, self.pool.max_answers, self.client.address)
     }
 
+    /// The length of the widest prefix around the client whose clients all have this decision and the one
+    /// before it, slots apart.
+    pub(super) fn extent(&self) -> u8 {
+        self.located.scope.max(self.asked.map_or(0, |asked| asked.located.scope))
+    }
+
+    /// Whether a slot had a say in this decision or the one before it.
+    pub(super) fn goes_by_slot(&self) -> bool {
+        self.slot.or(self.asked.and_then(|asked| asked.slot)).is_some()
+    }
+
     /// SCOPE PREFIX-LENGTH of an answer that holds this decision and goes by the slot of a window,
     /// where there is one: it holds for no more clients than the decision before this one.
     pub(super) fn scope(&self, window: Option<Slot>) -> u8 {

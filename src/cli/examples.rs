@@ -24,6 +24,12 @@ pub(super) const RELOAD: &str = "\
 Examples:
   meridian check && meridian reload";
 
+pub(super) const SIMULATE: &str = "\
+Examples:
+  meridian simulate --lose mumbai
+  meridian simulate --lose mumbai --lose singapore --demand noon.csv
+  meridian simulate --all --format json | jq '.losses[] | select(.pools[].broken != [])'";
+
 pub(super) const DRAIN: &str = "\
 Examples:
   meridian drain mumbai --for 2h --reason 'deploy 42'

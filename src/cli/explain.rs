@@ -1,8 +1,6 @@
 //! `meridian explain`: the reasoning as text.
 
 use std::fmt::Write;
-use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::Method;
 
@@ -12,10 +10,7 @@ use crate::answer::explain::{
 };
 use crate::answer::{self, Explanation, Generation, Question};
 use crate::control::load::{self, Occasion};
-use crate::health::Outcome;
-use crate::health::Verdict::Success;
-use crate::route::{Director, Event, Overrides, Routing, RoutingTable, Saved};
-use crate::time::Now;
+use crate::route::Rehearsal;
 
 use super::output::Failure;
 use super::socket::environment;
@@ -36,7 +31,8 @@ pub(super) fn explain(arguments: &Explain) -> Result<(), Failure> {
         if loaded.report.has_errors() {
             check::show(&loaded.report);
         }
-        let snapshot = loaded.snapshot(Generation(0), all_up(&loaded.routing));
+        let snapshot =
+            loaded.snapshot(Generation(0), Rehearsal::calm(loaded.routing.clone()).routes());
         answer::explain(&snapshot, &question, None)
     } else {
         let query = [("name", name.as_str()), ("type", rtype), ("client", &client.to_string())];
@@ -44,25 +40,6 @@ pub(super) fn explain(arguments: &Explain) -> Result<(), Failure> {
         config.ask(Method::GET, &format!("/v1/explain?{query}"), None)?
     };
     format.show(&explanation, text)
-}
-
-/// The routes of a calm day: every monitor has been found up for long.
-fn all_up(routing: &Routing) -> Arc<RoutingTable> {
-    let now = Now::default();
-    let wait = Duration::ZERO;
-    let (mut director, started) =
-        Director::start(routing.clone(), &Saved::default(), Overrides::default(), 0, wait, now);
-    for (monitor, spec) in routing.topology.monitors.iter() {
-        let outcome = Outcome { monitor, duration: Duration::ZERO, verdict: Success };
-        for _ in 0..spec.check.thresholds.rise {
-            let event = Event::Outcome { epoch: started.epoch, outcome: outcome.clone() };
-            let _ = director.apply(event, now);
-        }
-    }
-    // What changed but TTLs is published once a second at most.
-    let later = Now { mono: now.mono + Duration::from_secs(1), ..now };
-    let _ = director.apply(Event::Clock, later);
-    director.routes()
 }
 
 /// The explanation as people read it.

@@ -14,6 +14,7 @@ mod output;
 mod overrides;
 mod reload;
 mod run;
+mod simulate;
 mod socket;
 mod status;
 mod upgrade;
@@ -36,6 +37,7 @@ use wait::Condition;
 
 pub use check::{Checked, Summary};
 pub use manual::{Page, completions, pages};
+pub use simulate::{AzLoss, Loss, PoolLoss, Simulated};
 pub use wait::{Awaited, Waited};
 
 /// An authoritative DNS server that answers with the nearest healthy availability zone.
@@ -62,6 +64,9 @@ enum Command {
     /// Have the running server load every file again; exits 1 if anything was refused
     #[command(after_help = examples::RELOAD)]
     Reload(Printed),
+    /// Show where clients would go if azs were lost, by the files alone; exits 1 if a limit breaks
+    #[command(after_help = examples::SIMULATE)]
+    Simulate(Simulate),
     /// Send clients elsewhere than to an az or endpoint, unless a pool has nothing else to give
     #[command(after_help = examples::DRAIN)]
     Drain(Drain),
@@ -156,6 +161,24 @@ struct Status {
     #[arg(long, value_name = "DURATION", default_value = "60s", requires = "wait")]
     #[arg(value_parser = humantime::parse_duration)]
     timeout: Duration,
+    #[command(flatten)]
+    printed: Printed,
+}
+
+#[derive(Debug, Args)]
+struct Simulate {
+    /// An az that is lost; may be repeated, and then all are lost together
+    #[arg(long, value_name = "AZ", required_unless_present = "all", conflicts_with = "all")]
+    lose: Vec<String>,
+    /// Lose each az, and each two, one loss after the other
+    #[arg(long)]
+    all: bool,
+    /// Recorded demand; without it each IPv4 /24 that the databases place counts once
+    #[arg(long, value_name = "FILE")]
+    demand: Option<PathBuf>,
+    /// The pool to show, by its full name or the last part of it; without it all that have a lost az
+    #[arg(long, value_name = "POOL")]
+    pool: Option<String>,
     #[command(flatten)]
     printed: Printed,
 }
@@ -258,6 +281,7 @@ pub fn main() -> ExitCode {
         Command::Status(Status { wait, timeout, printed }) => wait::wait(&printed, &wait, timeout),
         Command::Reload(arguments) => reload::reload(&arguments),
         Command::Drain(arguments) => overrides::drain(arguments),
+        Command::Simulate(arguments) => simulate::simulate(&arguments),
         Command::ForceUp(arguments) => overrides::force_up(arguments),
         Command::ForceDown(arguments) => overrides::take(OverrideKind::ForceDown, arguments),
         Command::Clear(arguments) => overrides::clear(&arguments),

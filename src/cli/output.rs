@@ -47,7 +47,8 @@ impl Exit {
         (0, "done"),
         (
             Self::Refused as u8,
-            "files have errors, the server could not start, or it refused; what it refused changed nothing",
+            "files have errors, a simulated loss breaks a limit, the server could not start, or it refused; \
+             what it refused changed nothing",
         ),
         (Self::Usage as u8, "wrong usage, or what was named does not exist; nothing was tried"),
         (Self::Unreachable as u8, "no server was reached"),

@@ -20,6 +20,7 @@ pub mod policy;
 mod pool_health;
 pub mod preference;
 mod publication;
+pub mod rehearsal;
 mod reload;
 mod routes;
 mod row;
@@ -46,6 +47,7 @@ pub use overrides::{
 };
 pub use policy::Match;
 pub use preference::Preferences;
+pub use rehearsal::Rehearsal;
 pub use row::Row;
 pub use saved::Saved;
 pub use status::{AzStatus, EndpointStatus, ShownAzState, ShownOverride, Status};

@@ -55,6 +55,7 @@ fn every_field_of_the_api_is_documented_with_its_type() {
     assert_fields("### Ordered", &sample::ordered());
     assert_fields("### Released", &sample::released());
     assert_fields("### Check", &sample::checked());
+    assert_fields("### Simulation", &sample::simulated());
     assert_fields("### Wait", &sample::waited());
     assert_fields("### Diagnostic", &sample::record());
 }

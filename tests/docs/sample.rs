@@ -5,7 +5,7 @@ use meridian::answer::explain::{
     ExplainedAz, ExplainedPlace, ExplainedRule, ExplainedWindow, FenceOf, FencedOut, Steering,
     Verdict,
 };
-use meridian::cli::{Awaited, Checked, Summary, Waited};
+use meridian::cli::{Awaited, AzLoss, Checked, Loss, PoolLoss, Simulated, Summary, Waited};
 use meridian::control::load::Counts;
 use meridian::control::orders::{Change, Deed, Entry};
 use meridian::control::status::{
@@ -227,6 +227,30 @@ pub(crate) fn checked() -> Checked {
     let loaded = Counts { zones: 1, azs: 2, pools: 3, endpoints: 4, databases: 5 };
     let summary = Summary { errors: 1, warnings: 2, loaded: Some(loaded) };
     Checked { summary, diagnostics: vec![record()] }
+}
+
+pub(crate) fn simulated() -> Simulated {
+    let az = AzLoss {
+        name: "mumbai".into(),
+        before: 4.0,
+        after: 0.0,
+        limit: Some(10.0),
+        added_km_median: Some(100.0),
+        added_km_99: Some(1000.0),
+    };
+    let pool = PoolLoss {
+        name: "app.example:web".into(),
+        demand: 100.0,
+        moved: 4.0,
+        unanswered: 1.0,
+        added_km_median: Some(100.0),
+        added_km_99: Some(1000.0),
+        azs: vec![az],
+        broken: vec!["1 % of demand is given nothing".into()],
+        unprobed: vec!["mumbai".into()],
+    };
+    let loss = Loss { lost: vec!["mumbai".into()], pools: vec![pool] };
+    Simulated { source: "uniform".into(), losses: vec![loss] }
 }
 
 pub(crate) fn waited() -> Waited {

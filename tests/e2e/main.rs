@@ -43,6 +43,7 @@ mod reload;
 mod replaced;
 mod restart;
 mod shared;
+mod simulate;
 mod start;
 mod stop;
 mod suspended;

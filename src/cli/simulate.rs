@@ -1,0 +1,381 @@
+//! `meridian simulate`: where clients would go if azs were lost, by the daemon's own code.
+
+use std::fmt::Write;
+use std::io::Read;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::answer::simulation::{Added, AzDemand, Broken, Simulation};
+use crate::answer::{Generation, Snapshot};
+use crate::config;
+use crate::config::suggestion::{did_you_mean, list};
+use crate::control::load::{self, Loaded, Occasion, Report};
+use crate::diag::Sources;
+use crate::geo::Demand;
+use crate::route::{AllDown, AzId, Pool, PoolId, Rehearsal, Topology};
+
+use super::output::{self, Failure};
+use super::socket::environment;
+use super::{Printed, Simulate, check};
+
+/// What came of a simulation, for programs.
+#[derive(Debug, Serialize)]
+pub struct Simulated {
+    /// Where the demand is from: `uniform`, or the file.
+    pub source: String,
+    /// What was lost, one after the other; azs of one element together.
+    pub losses: Vec<Loss>,
+}
+
+/// What the loss of azs does.
+#[derive(Debug, Serialize)]
+pub struct Loss {
+    /// The azs.
+    pub lost: Vec<String>,
+    /// What it does to each pool that has one of them.
+    pub pools: Vec<PoolLoss>,
+}
+
+/// What the loss of azs does to a pool.
+#[derive(Debug, Serialize)]
+pub struct PoolLoss {
+    /// The full name.
+    pub name: String,
+    /// All demand, in the unit of the file, or in /24s.
+    pub demand: f64,
+    /// The demand of clients who are sent elsewhere, or nowhere.
+    pub moved: f64,
+    /// The demand of clients who are given nothing.
+    pub unanswered: f64,
+    /// How many kilometres farther those go who move: half of them no more.
+    pub added_km_median: Option<f64>,
+    /// 99 % of them no more.
+    pub added_km_99: Option<f64>,
+    /// The azs with demand before or after, by name.
+    pub azs: Vec<AzLoss>,
+    /// The limits that break.
+    pub broken: Vec<String>,
+    /// The lost azs of the pool of which an endpoint is not probed, and so is given on.
+    pub unprobed: Vec<String>,
+}
+
+/// What the loss of azs does to an az.
+#[derive(Debug, Serialize)]
+pub struct AzLoss {
+    /// The name.
+    pub name: String,
+    /// Its demand before.
+    pub before: f64,
+    /// Its demand after.
+    pub after: f64,
+    /// What it bears.
+    pub limit: Option<f64>,
+    /// How many kilometres farther those go who come to it: half of them no more.
+    pub added_km_median: Option<f64>,
+    /// 99 % of them no more.
+    pub added_km_99: Option<f64>,
+}
+
+/// Simulates, and prints what came of it. Fails if a limit breaks.
+pub(super) fn simulate(arguments: &Simulate) -> Result<(), Failure> {
+    let Simulate { lose, all, demand, pool, printed: Printed { format, config } } = arguments;
+    let loaded = loaded(&config.path()?)?;
+    let topology = &loaded.routing.topology;
+    let losses = if *all { losses(topology) } else { vec![named(topology, lose)?] };
+    let pools = pools(topology, pool.as_deref())?;
+    let (source, demand) = match demand {
+        Some(path) => (path.display().to_string(), recorded(path)?),
+        None => (UNIFORM.into(), Demand::Uniform),
+    };
+    let simulated = Simulated { source, losses: run(&loaded, &losses, &pools, &demand) };
+    let pools = || simulated.losses.iter().flat_map(|loss| &loss.pools);
+    let is_broken = pools().any(|pool| !pool.broken.is_empty());
+    format.show(&simulated, |simulated| if *all { table(simulated) } else { text(simulated) })?;
+    if is_broken { Err(Failure::Shown) } else { Ok(()) }
+}
+
+/// The files, whose errors are shown.
+fn loaded(path: &Path) -> Result<Loaded, Failure> {
+    let loaded = load::load(path, &environment(), None, Occasion::Asked).map_err(|report| {
+        check::show(&report);
+        Failure::Shown
+    })?;
+    if loaded.report.has_errors() {
+        check::show(&loaded.report);
+    }
+    Ok(loaded)
+}
+
+/// Every az, and every two.
+fn losses(topology: &Topology) -> Vec<Vec<AzId>> {
+    let azs = topology.azs.ids().collect::<Vec<_>>();
+    let single = azs.iter().map(|&az| vec![az]);
+    let double = azs
+        .iter()
+        .enumerate()
+        .flat_map(|(at, &first)| azs[at + 1..].iter().map(move |&second| vec![first, second]));
+    single.chain(double).collect()
+}
+
+/// The azs of these names.
+fn named(topology: &Topology, names: &[String]) -> Result<Vec<AzId>, Failure> {
+    let az = |name: &String| {
+        topology.azs.position(|az| az.name == *name).ok_or_else(|| {
+            let known = topology.azs.values().map(|az| az.name.as_str());
+            let meant = did_you_mean(name, known).map(|meant| format!("; {meant}"));
+            Failure::usage(format!("no az is named {name:?}{}", meant.unwrap_or_default()))
+        })
+    };
+    let mut azs = names.iter().map(az).collect::<Result<Vec<_>, _>>()?;
+    azs.sort_unstable();
+    azs.dedup();
+    Ok(azs)
+}
+
+/// The pool of this name, full or its last part, or all.
+fn pools(topology: &Topology, name: Option<&str>) -> Result<Vec<PoolId>, Failure> {
+    let Some(name) = name else { return Ok(topology.pools.ids().collect()) };
+    let is_named = |pool: &Pool| pool.name == name || pool.name.ends_with(&format!(":{name}"));
+    let named = topology.pools.iter().filter(|(_, pool)| is_named(pool));
+    let mut named: Vec<_> = named.collect();
+    if let Some(full) = named.iter().position(|(_, pool)| pool.name == name) {
+        named = vec![named[full]];
+    }
+    match named[..] {
+        [(id, _)] => Ok(vec![id]),
+        [] => {
+            let known = topology.pools.values().map(|pool| pool.name.as_str());
+            let meant = did_you_mean(name, known).map(|meant| format!("; {meant}"));
+            Err(Failure::usage(format!("no pool is named {name:?}{}", meant.unwrap_or_default())))
+        }
+        _ => {
+            let names = list(named.iter().map(|(_, pool)| &pool.name));
+            Err(Failure::usage(format!("pool {name:?} may be {names}: write the full name")))
+        }
+    }
+}
+
+/// The demand in a file, whose faults are shown.
+fn recorded(path: &Path) -> Result<Demand, Failure> {
+    let read = config::open(path).and_then(|mut file| {
+        let mut text = vec![];
+        file.read_to_end(&mut text).map(|_| text)
+    });
+    let unreadable = |error| Failure::usage(format!("can't read {}: {error}", path.display()));
+    let text = read.map_err(unreadable)?;
+    let mut sources = Box::new(Sources::new());
+    let file = sources.add(path, text.as_slice());
+    let (demand, diagnostics) = config::demand(&text, file);
+    let report = Report { sources, diagnostics, ..Report::default() };
+    if report.has_errors() {
+        check::show(&report);
+        return Err(Failure::Shown);
+    }
+    if !demand.azs.is_empty() {
+        output::error("the demand of azs says nothing of where clients are: it is left out");
+    }
+    Ok(Demand::Recorded(demand.clients))
+}
+
+/// What each of `losses` does.
+fn run(loaded: &Loaded, losses: &[Vec<AzId>], pools: &[PoolId], demand: &Demand) -> Vec<Loss> {
+    let routing = &loaded.routing;
+    let topology = &routing.topology;
+    let snapshot = |rehearsal: &Rehearsal| loaded.snapshot(Generation(0), rehearsal.routes());
+    let before = snapshot(&Rehearsal::calm(routing.clone()));
+    let after = losses.iter().map(|lost| {
+        let mut rehearsal = Rehearsal::calm(routing.clone());
+        rehearsal.lose(lost);
+        snapshot(&rehearsal)
+    });
+    let after: Vec<Snapshot> = after.collect();
+    for country in demand.nowhere(&before.places) {
+        let nowhere = "no database places an IPv4 address in";
+        output::error(format_args!("{nowhere} {country}: its demand is left out"));
+    }
+    let name = |&az: &AzId| topology.azs[az].name.clone();
+    let lost =
+        losses.iter().map(|lost| Loss { lost: lost.iter().map(name).collect(), pools: vec![] });
+    let mut told: Vec<Loss> = lost.collect();
+    for &pool in pools {
+        let simulations = Simulation::run(&before, &after, pool, demand).unwrap_or_default();
+        for ((loss, lost), simulation) in told.iter_mut().zip(losses).zip(&simulations) {
+            if is_of(topology, pool, lost) {
+                loss.pools.push(pool_loss(topology, pool, lost, simulation));
+            }
+        }
+    }
+    told
+}
+
+/// Whether a pool or its fallback has one of the azs.
+fn is_of(topology: &Topology, pool: PoolId, azs: &[AzId]) -> bool {
+    let pool = &topology.pools[pool];
+    let fallback = match pool.all_down {
+        AllDown::Fallback(fallback) => topology.pools.get(fallback),
+        AllDown::Open | AllDown::Closed | AllDown::Last => None,
+    };
+    [Some(pool), fallback]
+        .into_iter()
+        .flatten()
+        .flat_map(|pool| &pool.azs)
+        .any(|az| azs.contains(&az.az))
+}
+
+fn pool_loss(
+    topology: &Topology,
+    pool: PoolId,
+    lost: &[AzId],
+    simulation: &Simulation,
+) -> PoolLoss {
+    let Simulation { demand, moved, unanswered, added, azs, .. } = simulation;
+    let pool = &topology.pools[pool];
+    let broken = simulation.broken().into_iter().map(|broken| match broken {
+        Broken::Unanswered(lost) => format!("{} of demand is given nothing", share(lost, *demand)),
+    });
+    let concerned = azs.iter().filter(|(_, az)| az.before > 0.0 || az.after > 0.0);
+    let unprobed = pool.azs.iter().filter(|az| {
+        lost.contains(&az.az) && az.endpoints.iter().any(|endpoint| endpoint.monitor.is_none())
+    });
+    PoolLoss {
+        name: pool.name.clone(),
+        demand: *demand,
+        moved: *moved,
+        unanswered: *unanswered,
+        added_km_median: added.median,
+        added_km_99: added.most,
+        azs: concerned.map(|(id, az)| az_loss(topology, id, az)).collect(),
+        broken: broken.collect(),
+        unprobed: unprobed.map(|az| topology.azs[az.az].name.clone()).collect(),
+    }
+}
+
+fn az_loss(topology: &Topology, id: AzId, az: &AzDemand) -> AzLoss {
+    let AzDemand { before, after, added: Added { median, most } } = *az;
+    let name = topology.azs[id].name.clone();
+    AzLoss { name, before, after, limit: None, added_km_median: median, added_km_99: most }
+}
+
+/// One loss, az by az.
+fn text(simulated: &Simulated) -> String {
+    let Simulated { source, losses } = simulated;
+    let unit = if source == UNIFORM { " (/24s)" } else { "" };
+    let mut text = format!("demand    {}\n", described(source));
+    for Loss { lost, pools } in losses {
+        let _ = writeln!(text, "lost      {}", lost.join(", "));
+        for pool in pools {
+            let _ = write!(text, "\n{}: {}", pool.name, moved(pool));
+            let rows = pool.azs.iter().map(|az| {
+                [
+                    az.name.clone(),
+                    share(az.before, pool.demand),
+                    share(az.after, pool.demand),
+                    number(az.before),
+                    number(az.after),
+                    az.limit.map_or_else(|| "-".into(), number),
+                    kilometres(az.added_km_median),
+                    kilometres(az.added_km_99),
+                ]
+            });
+            let demand = format!("demand{unit}");
+            let head = ["az", "share", "after", &demand, "after", "limit", "added km", "99 %"];
+            text += &columns(&head, rows);
+        }
+    }
+    text
+}
+
+/// All losses, a line each.
+fn table(simulated: &Simulated) -> String {
+    let mut text = format!("demand    {}\n", described(&simulated.source));
+    let mut names: Vec<_> =
+        simulated.losses.iter().flat_map(|loss| &loss.pools).map(|pool| &pool.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let rows = simulated.losses.iter().filter_map(|loss| {
+            let pool = loss.pools.iter().find(|pool| pool.name == *name)?;
+            let most = pool.azs.iter().max_by(|a, b| gain(a).total_cmp(&gain(b)));
+            let most = most.filter(|az| gain(az) > 0.0);
+            Some([
+                loss.lost.join(" "),
+                share(pool.moved, pool.demand),
+                share(pool.unanswered, pool.demand),
+                most.map_or_else(|| "-".into(), |az| az.name.clone()),
+                most.map_or_else(|| "-".into(), |az| share(az.before, pool.demand)),
+                most.map_or_else(|| "-".into(), |az| share(az.after, pool.demand)),
+                kilometres(pool.added_km_median),
+                kilometres(pool.added_km_99),
+                if pool.broken.is_empty() { "-".into() } else { pool.broken.join(", ") },
+            ])
+        });
+        let head =
+            ["lost", "moves", "nothing", "most to", "share", "after", "added km", "99 %", "breaks"];
+        let _ = write!(text, "\n{name}\n{}", columns(&head, rows));
+    }
+    text
+}
+
+fn gain(az: &AzLoss) -> f64 {
+    az.after - az.before
+}
+
+fn described(source: &str) -> String {
+    match source {
+        UNIFORM => "uniform: each IPv4 /24 that the databases place counts once".into(),
+        file => format!("recorded in {file}"),
+    }
+}
+
+/// What a pool's loss comes to, in a line, and a line for each thing to know of it.
+fn moved(pool: &PoolLoss) -> String {
+    let PoolLoss { demand, moved, unanswered, broken, unprobed, .. } = pool;
+    let (moved, nothing) = (share(*moved, *demand), share(*unanswered, *demand));
+    let mut text = format!("{moved} of demand moves, {nothing} is given nothing\n");
+    for broken in broken {
+        let _ = writeln!(text, "breaks: {broken}");
+    }
+    if !unprobed.is_empty() {
+        let azs = unprobed.join(", ");
+        let _ = writeln!(text, "not probed in {azs}, and so given on: endpoints without a check");
+    }
+    text
+}
+
+/// Rows below their heads, the first column to the left.
+fn columns<const N: usize>(head: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let head = head.map(str::to_owned);
+    let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));
+    let mut text = String::new();
+    for row in &rows {
+        let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
+            if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    text
+}
+
+/// As in `27.3 %`.
+fn share(part: f64, of: f64) -> String {
+    if of > 0.0 { format!("{:.1} %", 100.0 * part / of) } else { "-".into() }
+}
+
+/// As much of a number as people read.
+fn number(number: f64) -> String {
+    if number < 100.0 && number.fract() != 0.0 {
+        format!("{number:.1}")
+    } else {
+        format!("{number:.0}")
+    }
+}
+
+fn kilometres(added: Option<f64>) -> String {
+    added.map_or_else(|| "-".into(), |km| format!("{km:.0}"))
+}
+
+/// The source of demand that no file gives.
+const UNIFORM: &str = "uniform";
