@@ -39,6 +39,7 @@ mod listening;
 mod log;
 mod overrides;
 mod pools;
+mod ramp;
 mod reload;
 mod replaced;
 mod restart;
