@@ -175,6 +175,7 @@ fn watch(topology: &mut Topology) {
         fast_interval: Duration::from_millis(500),
         rise: 1,
         fall: FALL,
+        damping: None,
     };
     let check = Arc::new(Check { kind: CheckKind::Tcp, thresholds });
     let mut known = std::collections::HashMap::new();

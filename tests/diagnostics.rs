@@ -351,9 +351,10 @@ bias = 0
     ),
     (
         Code::BadValue,
-        &[(
-            "meridian.toml",
-            r#"
+        &[
+            (
+                "meridian.toml",
+                r#"
 [server]
 listen = ["0.0.0.0", "localhost:53"]
 ecs = ["192.0.2.1/24"]
@@ -373,7 +374,34 @@ country = "UK"
 [group]
 asean = ["group:eu", "asn:0x1", "asn:0", "subdivision:XX-1", "net:2001:db8::1"]
 "#,
-        )],
+            ),
+            (
+                "zones/app.example.toml",
+                r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+ready = [
+    "replication.lag < 5",
+    "$.lag-seconds < 5",
+    "$.role = 'primary'",
+    "$.role == primary",
+    "$.role < 'primary'",
+    "$.lag < 5 && $.role == 'primary'",
+    "$.role == 'primary",
+    "$.a\u0062.* == 1",
+]
+
+[pool.web]
+check = "web"
+all_down = "closed"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+            ),
+        ],
     ),
     (
         Code::Duplicate,
@@ -535,6 +563,8 @@ www = "web"
 type = "tcp"
 port = 443
 path = "/healthz"
+suppress = 0
+half_life = "5m"
 
 [pool.web]
 check = "web"
@@ -555,6 +585,26 @@ www = "web"
 type = "http"
 interval = "1s"
 fast_interval = "2s"
+
+[pool.web]
+check = "web"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::NoReuse,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+suppress = 1
+reuse = 1.5
 
 [pool.web]
 check = "web"

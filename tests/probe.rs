@@ -612,6 +612,7 @@ fn http(target: SocketAddr) -> MonitorSpec {
         host: None,
         status: vec![(200, 200)],
         body: None,
+        ready: [].into(),
     };
     MonitorSpec { target, check: Check { kind, thresholds: THRESHOLDS }.into() }
 }
@@ -673,4 +674,5 @@ const THRESHOLDS: Thresholds = Thresholds {
     fast_interval: Duration::from_millis(500),
     rise: 3,
     fall: 3,
+    damping: None,
 };

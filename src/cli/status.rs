@@ -189,12 +189,19 @@ fn probed(endpoint: &EndpointStatus, now: Wall) -> String {
         HealthState::Up if monitor.failing => "up, failing",
         HealthState::Up => "up",
         HealthState::Down => "down",
+        HealthState::Unfit => "unfit",
     };
     let mut text = format!("{state} for {}", age(now, monitor.since));
     let next = span(monitor.next_probe.saturating_since(now));
     let _ = write!(text, ", next probe in {next}");
     if let Some(failure) = &monitor.last_failure {
         let _ = write!(text, "; last failure {}: {}", ago(now, failure.at), failure.cause);
+    }
+    if let Some(penalty) = &monitor.penalty {
+        let _ = write!(text, "; penalty {}", penalty.points);
+        if let Some(until) = penalty.suppressed_until {
+            let _ = write!(text, ", suppressed for {} more", span(until.saturating_since(now)));
+        }
     }
     if let Some(setback) = &monitor.could_not_probe {
         let _ = write!(text, "; could not probe: {}", setback.cause);

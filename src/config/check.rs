@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Code;
+use super::damping::damping;
 use super::key;
 use super::reader::{Faults, Placed, Table, Value};
+use super::readiness::conditions;
 use crate::health::check::Tls;
 use crate::health::{Check, CheckKind, Thresholds};
 use crate::span::Span;
@@ -72,6 +74,7 @@ fn kind(
     let path = table.get("path", faults).and_then(|value| path(value, faults));
     let status = table.get("status", faults).and_then(|value| status(value, faults));
     let body = table.get("body", faults).and_then(|value| body(value, faults));
+    let ready = conditions(table, faults);
     match check_type {
         Some(CheckType::Tcp) | None => CheckKind::Tcp,
         Some(CheckType::Http | CheckType::Https) => CheckKind::Http {
@@ -81,6 +84,7 @@ fn kind(
             host,
             status: status.unwrap_or_else(|| vec![(200, 200)]),
             body,
+            ready,
         },
     }
 }
@@ -89,9 +93,10 @@ fn report_misplaced(check_type: CheckType, table: &Table<'_>, faults: &mut Fault
     let (misplaced, what): (&[_], _) = match check_type {
         CheckType::Https => (&[], ""),
         CheckType::Http => (&["ca"], "an http check makes no TLS session"),
-        CheckType::Tcp => {
-            (&["path", "host", "status", "body", "ca"], "a tcp check connects and sends nothing")
-        }
+        CheckType::Tcp => (
+            &["path", "host", "status", "body", "ready", "ca"],
+            "a tcp check connects and sends nothing",
+        ),
     };
     for key in misplaced {
         if let Some(value) = table.get(key, faults) {
@@ -191,6 +196,7 @@ fn thresholds(table: &Table<'_>, faults: &mut Faults) -> Thresholds {
         fast_interval: fast_interval.unwrap_or(DEFAULT_FAST_INTERVAL).min(interval),
         rise: count("rise", faults).unwrap_or(3),
         fall: count("fall", faults).unwrap_or(3),
+        damping: damping(table, faults),
     }
 }
 

@@ -69,6 +69,8 @@ pub enum Code {
     MisplacedCheckKey,
     /// Failing endpoints would be probed less often than healthy ones.
     SlowFastInterval,
+    /// `reuse` not below `suppress`: what is suppressed would never be used again.
+    NoReuse,
     /// The authorities of a check hold no certificate.
     NoAuthorities,
     /// What a check needs to probe an endpoint is not to be had.
@@ -221,6 +223,7 @@ impl Code {
         Self::UnusedAz,
         Self::MisplacedCheckKey,
         Self::SlowFastInterval,
+        Self::NoReuse,
         Self::NoAuthorities,
         Self::Unprobeable,
         Self::StaleAuthorities,
@@ -315,6 +318,7 @@ impl Code {
             Self::UnusedAz => "az/unused",
             Self::MisplacedCheckKey => "check/misplaced-key",
             Self::SlowFastInterval => "check/slow-fast-interval",
+            Self::NoReuse => "check/no-reuse",
             Self::NoAuthorities => "check/no-authorities",
             Self::Unprobeable => "check/unprobeable",
             Self::StaleAuthorities => "check/stale-authorities",
@@ -422,6 +426,7 @@ impl Code {
             | Self::TooManyAzs
             | Self::MisplacedCheckKey
             | Self::SlowFastInterval
+            | Self::NoReuse
             | Self::NoAuthorities
             | Self::BadDatabase
             | Self::HeldDatabase

@@ -177,12 +177,16 @@ pub(super) const CHECK: KeyTable = KeyTable {
         key("host", Default::Other, r#""www.app.example""#),
         key("status", Default::Example, "[200]"),
         key("body", Default::Other, r#""ok""#),
+        key("ready", Default::Other, r#"["$.replication.lag_seconds < 5"]"#),
         key("ca", Default::Other, r#""authorities.pem""#),
         key("interval", Default::Example, r#""2s""#),
         key("timeout", Default::Example, r#""2s""#),
         key("fast_interval", Default::Example, r#""500ms""#),
         key("rise", Default::Example, "3"),
         key("fall", Default::Example, "3"),
+        key("half_life", Default::Example, r#""10m""#),
+        key("suppress", Default::Example, "2"),
+        key("reuse", Default::Example, "0.5"),
     ],
 };
 

@@ -11,6 +11,7 @@ use super::check::CheckEntry;
 use super::policy::{PolicyFile, suggest};
 use super::pool::{AllDownName, PoolEntry};
 use super::reader::Placed;
+use super::readiness::fails_open;
 use super::topology::origin_text;
 use crate::diag::Diagnostic;
 use crate::span::Span;
@@ -112,7 +113,12 @@ impl<'s> Scope<'s> {
         let checks = checks.filter(|name| self.check(&name.value).is_none());
         let checks = checks.map(|name| self.unknown(name, Code::UnknownCheck));
         let fallbacks = self.pools().filter_map(|pool| self.fallback_fault(pool.entry));
-        pools.chain(checks).chain(fallbacks).chain(self.repeated_names()).collect()
+        let open = self.pools().filter_map(|pool| {
+            let check = pool.entry.check.as_ref()?;
+            fails_open(pool.entry, self.check(&check.value)?)
+        });
+        let faults = pools.chain(checks).chain(fallbacks).chain(open);
+        faults.chain(self.repeated_names()).collect()
     }
 
     /// That a pool's fallback is not there, or can't be one.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::{Condition, Damping};
 use crate::id::Id;
 
 /// A check with every default filled in; the address comes from the endpoint.
@@ -35,6 +36,8 @@ pub enum CheckKind {
         status: Vec<(u16, u16)>,
         /// What the first 64 KiB of the body must contain.
         body: Option<String>,
+        /// What must be true of the body, which is JSON then, for the endpoint to be fit to serve.
+        ready: Arc<[Condition]>,
     },
 }
 
@@ -58,6 +61,8 @@ pub struct Thresholds {
     pub rise: u32,
     /// Consecutive failures that make an up monitor down.
     pub fall: u32,
+    /// When losses keep an endpoint from clients though it is up; `None`: never.
+    pub damping: Option<Damping>,
 }
 
 /// One of a topology's monitors.

@@ -17,13 +17,15 @@ pub struct Outcome {
     pub verdict: Verdict,
 }
 
-/// Whether a probe succeeded.
+/// What a probe says of the endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The endpoint answered as its check asks.
     Success,
     /// It did not.
     Failure(Cause),
+    /// It answered as its check asks, and said that it is not fit to serve.
+    Unfit(Cause),
     /// The probe could not even be sent (no route from here, out of descriptors), or nobody was there
     /// to hear of it: says nothing of the endpoint, and is never a failure.
     NotProbed(Cause),
@@ -57,6 +59,22 @@ pub enum Cause {
     /// The body lacks what the check looks for.
     #[error("body lacks {0:?}")]
     Body(String),
+    /// The body is not the JSON that the check has conditions for.
+    #[error("body is not JSON")]
+    NotJson,
+    /// The body is longer than what is read of it, and conditions are for all of it.
+    #[error("body is longer than 64 KiB")]
+    LongBody,
+    /// A condition of the check does not hold.
+    #[error("not ready: {path} is {found}, wanted {wanted}")]
+    NotReady {
+        /// Of what value.
+        path: String,
+        /// What the body has there, in few words.
+        found: String,
+        /// The operator and literal of the condition.
+        wanted: String,
+    },
     /// The TLS session failed.
     #[error("{0}")]
     Tls(TlsFault),

@@ -86,6 +86,7 @@ mod tests {
         fast_interval: Duration::from_millis(500),
         rise: 3,
         fall: 3,
+        damping: None,
     };
 
     fn pause_after(state: HealthState, verdict: &Verdict, took: Duration, seed: u64) -> Duration {

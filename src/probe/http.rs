@@ -1,4 +1,5 @@
-//! One request and its reply over a fresh connection, judged: first the status, then the body.
+//! One request and its reply over a fresh connection, judged: first the status, then the body, then
+//! what it says of being ready.
 
 use std::convert::Infallible;
 use std::future;
@@ -13,15 +14,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::cause::{self, Phase};
 use super::plan::HttpCheck;
-use crate::health::Cause;
+use crate::health::{Cause, Verdict};
 
 /// Sends the request of `check` and judges what comes back. The caller bounds the time. Without a
-/// substring to look for, the body is not awaited.
-pub(super) async fn exchange<S>(stream: S, check: &HttpCheck) -> Result<(), Cause>
+/// substring to look for or a condition, the body is not awaited. An error is never `Success`.
+pub(super) async fn exchange<S>(stream: S, check: &HttpCheck) -> Result<(), Verdict>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let reply_cause = |error: hyper::Error| cause::answered(&error, Phase::Reply);
+    let reply_cause = |error: hyper::Error| Verdict::Failure(cause::answered(&error, Phase::Reply));
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_LIMIT)
         .handshake(TokioIo::new(stream))
@@ -36,11 +37,15 @@ where
         let reply = sender.send_request(request(check)).await.map_err(reply_cause)?;
         let status = reply.status().as_u16();
         if !check.status.iter().any(|&(low, high)| (low..=high).contains(&status)) {
-            return Err(Cause::Status(status));
+            return Err(Verdict::Failure(Cause::Status(status)));
+        }
+        if !check.ready.is_empty() {
+            let body = whole(reply.into_body()).await.map_err(reply_cause)?;
+            return judge_body(body.as_deref(), check);
         }
         let Some(wanted) = &check.body else { return Ok(()) };
         let found = contains(reply.into_body(), wanted.as_bytes()).await.map_err(reply_cause)?;
-        if found { Ok(()) } else { Err(Cause::Body(wanted.clone())) }
+        if found { Ok(()) } else { Err(Verdict::Failure(Cause::Body(wanted.clone()))) }
     };
     tokio::select! {
         verdict = judged => verdict,
@@ -79,9 +84,34 @@ async fn contains(mut body: Incoming, wanted: &[u8]) -> Result<bool, hyper::Erro
     Ok(false)
 }
 
+/// The body, if it is no longer than [`BODY_LIMIT`].
+async fn whole(mut body: Incoming) -> Result<Option<Vec<u8>>, hyper::Error> {
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await.transpose()? {
+        let Ok(data) = frame.into_data() else { continue };
+        if read.len() + data.len() > BODY_LIMIT {
+            return Ok(None);
+        }
+        read.extend_from_slice(&data);
+    }
+    Ok(Some(read))
+}
+
+/// Judges a body that conditions are for. The first that does not hold is told.
+fn judge_body(body: Option<&[u8]>, check: &HttpCheck) -> Result<(), Verdict> {
+    let body = body.ok_or(Verdict::Failure(Cause::LongBody))?;
+    if let Some(wanted) = &check.body
+        && !body.windows(wanted.len()).any(|candidate| candidate == wanted.as_bytes())
+    {
+        return Err(Verdict::Failure(Cause::Body(wanted.clone())));
+    }
+    let json = serde_json::from_slice(body).map_err(|_| Verdict::Failure(Cause::NotJson))?;
+    check.ready.iter().try_for_each(|condition| condition.judge(&json)).map_err(Verdict::Unfit)
+}
+
 const AGENT: &str = concat!("meridian/", env!("CARGO_PKG_VERSION"));
 
-/// How much of a body is searched, in bytes.
+/// How much of a body is read, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// How long the head of a reply may be, in bytes; a longer one is not valid.

@@ -15,7 +15,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::tls::{self, RootsError, Session};
 use crate::health::check::Tls;
-use crate::health::{CheckKind, MonitorId, MonitorSpec};
+use crate::health::{CheckKind, Condition, MonitorId, MonitorSpec};
 use crate::id::IdVec;
 
 /// The probes of one topology, by its monitors' ids.
@@ -53,6 +53,7 @@ pub(super) struct HttpCheck {
     pub(super) status: Vec<(u16, u16)>,
     /// Never empty.
     pub(super) body: Option<String>,
+    pub(super) ready: Arc<[Condition]>,
 }
 
 /// Why a monitor can't be probed as it stands.
@@ -175,9 +176,11 @@ impl Authorities<'_> {
 }
 
 fn kind(spec: &MonitorSpec, authorities: &mut Authorities<'_>) -> Result<Kind, PlanFault> {
-    let (tls, path, host, status, body) = match &spec.check.kind {
+    let (tls, path, host, status, body, ready) = match &spec.check.kind {
         CheckKind::Tcp => return Ok(Kind::Tcp),
-        CheckKind::Http { tls, path, host, status, body } => (tls, path, host, status, body),
+        CheckKind::Http { tls, path, host, status, body, ready } => {
+            (tls, path, host, status, body, ready)
+        }
     };
     let session = match tls {
         None => None,
@@ -196,6 +199,7 @@ fn kind(spec: &MonitorSpec, authorities: &mut Authorities<'_>) -> Result<Kind, P
         host: HeaderValue::from_str(&host).map_err(|_| PlanFault::Host(host))?,
         status: status.clone(),
         body: body.clone().filter(|body| !body.is_empty()),
+        ready: Arc::clone(ready),
     })))
 }
 

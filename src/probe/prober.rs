@@ -69,10 +69,10 @@ async fn attempt(probe: &Probe, phase: &mut Phase) -> Result<(), Verdict> {
     let Some(check) = check else { return Ok(()) };
     let Some(session) = &check.session else {
         *phase = Phase::Reply;
-        return http::exchange(stream, check).await.map_err(Verdict::Failure);
+        return http::exchange(stream, check).await;
     };
     *phase = Phase::Tls;
     let stream = tls::handshake(stream, session).await.map_err(Verdict::Failure)?;
     *phase = Phase::Reply;
-    http::exchange(stream, check).await.map_err(Verdict::Failure)
+    http::exchange(stream, check).await
 }

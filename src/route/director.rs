@@ -18,8 +18,8 @@ use super::eligibility::WhileUnknown;
 use super::pool_health::{AzHealth, Forces, PoolHealth, Remembered, Watch, Watches, assess, look};
 use super::publication::Publication;
 use super::row::Rows;
-use super::saved::SavedMonitor;
 use super::standing::Forced;
+use super::status::{ShownPenalty, shown_penalty};
 use super::{
     AzState, Effects, Eligibility, Event, OverrideChange, Overrides, Pool, PoolAz, PoolId, ProbeAt,
     Reason, Routing, RoutingTable, Saved, Target, Topology, Transition,
@@ -40,6 +40,8 @@ pub struct Director {
     pub(super) dependents: IdVec<MonitorId, Vec<PoolAzIndex>>,
     /// When azs become something else by time alone.
     pub(super) ends: BTreeSet<(Monotonic, PoolAzIndex)>,
+    /// When monitors cease to be suppressed.
+    suppressions: BTreeSet<(Monotonic, MonitorId)>,
     pub(super) rows: Rows,
     pub(super) spilling: Spilling,
     pub(super) publication: Publication,
@@ -96,6 +98,7 @@ impl Director {
             epoch: 0,
             dependents: IdVec::new(),
             ends: BTreeSet::new(),
+            suppressions: BTreeSet::new(),
             rows: Rows::default(),
             spilling: Spilling::default(),
             publication: Publication::new(IdVec::new()),
@@ -107,13 +110,10 @@ impl Director {
             saved_at: now.mono,
         };
         let topology = Arc::clone(&routing.topology);
-        let watches = topology.monitors.iter().map(|(id, spec)| {
-            let monitor = match saved.monitor(spec) {
-                Some(SavedMonitor { state, since }) => Monitor::restored(state, since),
-                None => Monitor::unknown(now),
-            };
-            director.watch(id, monitor, &topology, now)
-        });
+        let watches = topology
+            .monitors
+            .iter()
+            .map(|(id, spec)| director.watch(id, saved.monitor(spec, now), &topology, now));
         let watches = watches.collect();
         let remember = |pool: &Pool, az: &PoolAz| Remembered {
             state: saved.returning(pool, &topology.azs[az.az].name, now),
@@ -155,6 +155,7 @@ impl Director {
             Event::Clear(targets) => self.clear(&targets, &mut effects),
             Event::Release(azs) => self.let_back(&azs, now, &mut touched, &mut effects),
         }
+        self.end_suppressions(now, &mut touched, &mut effects);
         self.expire(now, &mut effects);
         if !effects.overrides.is_empty() {
             self.enforce(now, &mut touched, &mut effects);
@@ -212,16 +213,48 @@ impl Director {
         let Watch { monitor, schedule } = &mut self.watches[id];
         let motion = |monitor: &Monitor| (monitor.is_failing(), monitor.is_settled(thresholds));
         let before = motion(monitor);
+        let suppressed_until = monitor.suppressed_until();
         let changed = monitor.record(&outcome.verdict, thresholds, now);
+        let is_suppressed_until = monitor.suppressed_until();
         schedule.advance(monitor, thresholds, outcome.duration, now.mono);
         effects.probes.push(ProbeAt { monitor: id, at: schedule.next() });
         effects.save |= changed.is_some();
+        if suppressed_until != is_suppressed_until {
+            let key = |until| (until, id);
+            if let Some(ended) = suppressed_until.map(key) {
+                self.suppressions.remove(&ended);
+            }
+            self.suppressions.extend(is_suppressed_until.map(key));
+        }
         if changed.is_none() && before == motion(monitor) {
             return;
         }
+        let trigger = Trigger::Result(id, &outcome.verdict);
+        self.reassess_dependents(id, trigger, now, touched, effects);
+    }
+
+    /// Looks again at the azs of monitors that cease to be suppressed.
+    fn end_suppressions(&mut self, now: Now, touched: &mut Touched, effects: &mut Effects) {
+        while let Some(&(until, id)) = self.suppressions.first()
+            && until <= now.mono
+        {
+            self.suppressions.remove(&(until, id));
+            self.watches[id].monitor.expire_suppression(now.mono);
+            effects.save = true;
+            self.reassess_dependents(id, Trigger::Deadline, now, touched, effects);
+        }
+    }
+
+    fn reassess_dependents(
+        &mut self,
+        id: MonitorId,
+        trigger: Trigger<'_>,
+        now: Now,
+        touched: &mut Touched,
+        effects: &mut Effects,
+    ) {
         let dependents = std::mem::take(&mut self.dependents[id]);
         for &index in &dependents {
-            let trigger = Trigger::Result(id, &outcome.verdict);
             self.reassess(index, trigger, now, touched, effects);
         }
         self.dependents[id] = dependents;
@@ -260,7 +293,9 @@ impl Director {
         touched.entry(pool_id).or_default().insert(position);
         if stood.is_eligible() != stands.is_eligible() {
             let (reason, first_failure) = self.reason(index, before, trigger);
-            let transition = Transition { first_failure, ..self.transition(index, reason, now) };
+            let suppressed = self.suppression(trigger, now);
+            let transition = self.transition(index, reason, now);
+            let transition = Transition { first_failure, suppressed, ..transition };
             effects.transitions.push(transition);
         }
         effects.save |= before != after;
@@ -288,14 +323,23 @@ impl Director {
             (_, Trigger::Override(said)) => (self.overridden(index, said), None),
             (AzState::Held { hold, .. }, _) => (Reason::Held(hold), None),
             (AzState::Ramping(ramp), _) => (Reason::Ramping(ramp.over), None),
+            (AzState::Suppressed { .. }, Trigger::Deadline) => (Reason::Trusted, None),
             (_, Trigger::Release) => (Reason::Released, None),
-            (_, Trigger::Result(monitor, Verdict::Failure(cause))) => {
+            (_, Trigger::Result(monitor, Verdict::Failure(cause) | Verdict::Unfit(cause))) => {
                 let first_failure = self.watches[monitor].monitor.first_failure();
                 (Reason::Failed(cause.clone()), first_failure)
             }
             (_, Trigger::Result(_, Verdict::Success | Verdict::NotProbed(_)))
             | (_, Trigger::Deadline) => (Reason::Up, None),
         }
+    }
+
+    /// The suppression of the monitor whose result is the trigger.
+    fn suppression(&self, trigger: Trigger<'_>, now: Now) -> Option<ShownPenalty> {
+        let Trigger::Result(id, _) = trigger else { return None };
+        let thresholds = &self.routing.topology.monitors[id].check.thresholds;
+        let penalty = shown_penalty(&self.watches[id].monitor, thresholds, now)?;
+        penalty.suppressed_until.is_some().then_some(penalty)
     }
 
     /// The transition of an az to the eligibility that it has now.
@@ -322,6 +366,7 @@ impl Director {
             endpoints_up: health.standing.judgement.up,
             endpoints: az.endpoints.len(),
             first_failure: None,
+            suppressed: None,
             at: now,
         }
     }
@@ -350,6 +395,8 @@ impl Director {
         self.epoch += 1;
         self.dependents = watches.ids().map(|_| Vec::new()).collect();
         self.ends.clear();
+        let suppressed = |(id, watch): (_, &Watch)| Some((watch.monitor.suppressed_until()?, id));
+        self.suppressions = watches.iter().filter_map(suppressed).collect();
         for (id, pool) in routing.topology.pools.iter() {
             for ((position, az), health) in (0u16..).zip(&pool.azs).zip(&pools[id].azs) {
                 let index = (id, position);
@@ -410,6 +457,7 @@ impl Director {
             az_ends,
             self.publication.due(),
             self.overrides_due(now),
+            self.suppressions.first().map(|&(until, _)| until),
             self.fresh.first().map(|&(until, _)| until),
             (!self.watches.is_empty()).then_some(self.saved_at + SAVE_EVERY),
         ];

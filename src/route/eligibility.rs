@@ -47,7 +47,7 @@ pub enum AzState {
         /// Slots below this one have it even so: those that a drain had left it.
         admits: u16,
     },
-    /// Enough endpoints are up, but too few of them are fit to serve.
+    /// Endpoints answer, but of a family that it can't be without none is fit to serve.
     Unfit,
     /// Endpoints are up, but fewer than `min_up` or none of a family that it can't be without.
     UnderMinUp,
@@ -78,6 +78,18 @@ impl AzState {
                     held(now.mono, (failback, hold), now)
                 }
             },
+            LocalVerdict::Suppressed { until } => match self {
+                Self::Suppressed { since, .. } => Self::Suppressed { since, until },
+                Self::Eligible
+                | Self::Held { .. }
+                | Self::Ramping(_)
+                | Self::AwaitingRelease { .. }
+                | Self::Unfit
+                | Self::UnderMinUp
+                | Self::Down
+                | Self::Awaited => Self::Suppressed { since: now.mono, until },
+            },
+            LocalVerdict::Unfit => Self::Unfit,
             LocalVerdict::Awaited => match self {
                 Self::Awaited => Self::Awaited,
                 Self::Eligible if judgement.down == 0 => Self::Awaited,
@@ -163,6 +175,10 @@ fn held(since: Monotonic, (failback, hold): (Failback, Duration), now: Now) -> A
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counted {
     Up,
+    /// Up, and lost too often of late to make its az eligible before then.
+    Suppressed(Monotonic),
+    /// It answers, and is not fit to serve.
+    Unfit,
     Down,
     /// Not up before its first success.
     Awaited,
@@ -181,10 +197,30 @@ impl Counted {
     /// What an endpoint with this monitor counts as; without one, it is always up.
     pub(crate) fn of(monitor: Option<&Monitor>, unknown: WhileUnknown) -> Self {
         match (monitor.map(Monitor::state), unknown) {
-            (None | Some(HealthState::Up), _) => Self::Up,
+            (None, _) => Self::Up,
+            (Some(HealthState::Up), _) => {
+                monitor.and_then(Monitor::suppressed_until).map_or(Self::Up, Self::Suppressed)
+            }
+            (Some(HealthState::Unfit), _) => Self::Unfit,
             (Some(HealthState::Unknown), WhileUnknown::Up) => Self::Up,
             (Some(HealthState::Unknown), WhileUnknown::Awaited) => Self::Awaited,
             (Some(HealthState::Down), _) => Self::Down,
+        }
+    }
+
+    /// Whether it answers as its check asks and is fit to serve, trusted or not.
+    pub(crate) fn is_alive(self) -> bool {
+        match self {
+            Self::Up | Self::Suppressed(_) => true,
+            Self::Unfit | Self::Down | Self::Awaited => false,
+        }
+    }
+
+    /// What it counts as then, if it is not lost until then.
+    fn at(self, then: Monotonic) -> Self {
+        match self {
+            Self::Suppressed(until) if until <= then => Self::Up,
+            Self::Up | Self::Suppressed(_) | Self::Unfit | Self::Down | Self::Awaited => self,
         }
     }
 }
@@ -206,6 +242,13 @@ impl Families {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LocalVerdict {
     Up,
+    /// It would be up but for endpoints that were lost too often of late.
+    Suppressed {
+        /// When it will be, if none is lost until then.
+        until: Monotonic,
+    },
+    /// Endpoints answer, and of a family that it can't be without none is fit to serve.
+    Unfit,
     Down,
     /// It would be up if the first results that are awaited were successes.
     Awaited,
@@ -215,9 +258,9 @@ pub(crate) enum LocalVerdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Judgement {
     pub(crate) verdict: LocalVerdict,
-    /// Whether any endpoint is up.
+    /// Whether any endpoint is up, suppressed or not.
     pub(crate) is_alive: bool,
-    /// Whether any is up of a family that the az can't be without.
+    /// Whether any is of a family that the az can't be without.
     pub(crate) has_needed_family: bool,
     /// Endpoints up, of both families.
     pub(crate) up: usize,
@@ -239,6 +282,8 @@ impl Judgement {
 pub(crate) enum Giving {
     Nothing,
     Up,
+    /// What is up, suppressed or not.
+    Alive,
     /// Health ignored.
     All,
 }
@@ -250,6 +295,27 @@ pub(crate) fn judge(
     az: &PoolAz,
     counted: impl Iterator<Item = Counted>,
 ) -> Judgement {
+    let counted: Vec<Counted> = counted.collect();
+    let mut judgement = judge_at(Monotonic::START, (pool, families, az), &counted);
+    if let LocalVerdict::Suppressed { until } = &mut judgement.verdict {
+        let ends = counted.iter().filter_map(|counted| match counted {
+            Counted::Suppressed(until) => Some(*until),
+            Counted::Up | Counted::Unfit | Counted::Down | Counted::Awaited => None,
+        });
+        let is_up = |at: &Monotonic| {
+            judge_at(*at, (pool, families, az), &counted).verdict == LocalVerdict::Up
+        };
+        *until = ends.filter(is_up).min().unwrap_or(*until);
+    }
+    judgement
+}
+
+/// The judgement on what endpoints count as `at` some time, if none is lost until then.
+fn judge_at(
+    at: Monotonic,
+    (pool, families, az): (&Pool, Families, &PoolAz),
+    counted: &[Counted],
+) -> Judgement {
     let (mut v4, mut v6) = (Tally::default(), Tally::default());
     for (endpoint, counted) in az.endpoints.iter().zip(counted) {
         let tally = match endpoint.family() {
@@ -257,15 +323,20 @@ pub(crate) fn judge(
             // The one name of an az decides as an only family does.
             Some(Family::V6) | None => &mut v6,
         };
-        tally.add(counted);
+        tally.add(counted.at(at));
     }
     let decide = |is_enough: &dyn Fn(&Tally) -> bool| match pool.family_down {
         FamilyDown::Drop if families.v4 => is_enough(&v4),
         FamilyDown::Drop => is_enough(&v6),
         FamilyDown::Az => [v4, v6].iter().all(|tally| tally.total() == 0 || is_enough(tally)),
     };
+    let has_needed_family = decide(&|tally| tally.alive() > 0);
     let verdict = if decide(&|tally| tally.is_up(pool)) {
         LocalVerdict::Up
+    } else if decide(&|tally| tally.may_be_trusted(pool)) {
+        LocalVerdict::Suppressed { until: at }
+    } else if !has_needed_family && decide(&|tally| tally.alive() + tally.unfit > 0) {
+        LocalVerdict::Unfit
     } else if decide(&|tally| tally.may_be_up(pool)) {
         LocalVerdict::Awaited
     } else {
@@ -273,12 +344,12 @@ pub(crate) fn judge(
     };
     Judgement {
         verdict,
-        is_alive: v4.up + v6.up > 0,
-        has_needed_family: decide(&|tally| tally.up > 0),
-        up: v4.up + v6.up,
-        down: v4.down + v6.down,
-        v4: v4.giving(pool, verdict),
-        v6: v6.giving(pool, verdict),
+        is_alive: v4.alive() + v6.alive() > 0,
+        has_needed_family,
+        up: v4.alive() + v6.alive(),
+        down: v4.down + v4.unfit + v6.down + v6.unfit,
+        v4: v4.giving(pool, verdict, has_needed_family),
+        v6: v6.giving(pool, verdict, has_needed_family),
     }
 }
 
@@ -286,6 +357,8 @@ pub(crate) fn judge(
 #[derive(Clone, Copy, Default)]
 struct Tally {
     up: usize,
+    suppressed: usize,
+    unfit: usize,
     down: usize,
     awaited: usize,
 }
@@ -294,36 +367,52 @@ impl Tally {
     fn add(&mut self, counted: Counted) {
         match counted {
             Counted::Up => self.up += 1,
+            Counted::Suppressed(_) => self.suppressed += 1,
+            Counted::Unfit => self.unfit += 1,
             Counted::Down => self.down += 1,
             Counted::Awaited => self.awaited += 1,
         }
     }
 
     fn total(self) -> usize {
-        self.up + self.down + self.awaited
+        self.up + self.suppressed + self.unfit + self.down + self.awaited
+    }
+
+    fn alive(self) -> usize {
+        self.up + self.suppressed
     }
 
     fn is_up(self, pool: &Pool) -> bool {
         self.up >= pool.min_up.of(self.total())
     }
 
+    fn may_be_trusted(self, pool: &Pool) -> bool {
+        self.alive() >= pool.min_up.of(self.total())
+    }
+
     fn may_be_up(self, pool: &Pool) -> bool {
-        self.up + self.awaited >= pool.min_up.of(self.total())
+        self.alive() + self.awaited >= pool.min_up.of(self.total())
     }
 
     /// An az that is up ends the family that is not. One that is not up is named only for want of
     /// a better one: it gives what is up of a family, and where nothing is and the pool fails
-    /// open, all of it.
-    fn giving(self, pool: &Pool, verdict: LocalVerdict) -> Giving {
+    /// open, all of it; but not what is unfit beside a family that does without.
+    fn giving(self, pool: &Pool, verdict: LocalVerdict, has_needed_family: bool) -> Giving {
         match verdict {
             LocalVerdict::Up if self.is_up(pool) => Giving::Up,
             LocalVerdict::Up => Giving::Nothing,
-            LocalVerdict::Down | LocalVerdict::Awaited
-                if self.up == 0 && pool.all_down.ignores_health() =>
-            {
-                Giving::All
+            LocalVerdict::Suppressed { .. }
+            | LocalVerdict::Unfit
+            | LocalVerdict::Down
+            | LocalVerdict::Awaited => {
+                if self.alive() > 0 || !pool.all_down.ignores_health() {
+                    Giving::Alive
+                } else if self.unfit > 0 && has_needed_family {
+                    Giving::Nothing
+                } else {
+                    Giving::All
+                }
             }
-            LocalVerdict::Down | LocalVerdict::Awaited => Giving::Up,
         }
     }
 }
@@ -356,10 +445,17 @@ mod tests {
         }
     }
 
-    /// The judgement on endpoints drawn as `+` up, `-` down, `?` awaited.
+    fn at(seconds: u32) -> Monotonic {
+        Monotonic::from_start(Duration::from_secs(seconds.into()))
+    }
+
+    /// The judgement on endpoints drawn as `+` up, `-` down, `?` awaited, `!` unfit, and suppressed until
+    /// so many seconds.
     fn judged(pool: &Pool, endpoints: &str) -> Judgement {
         let counted = endpoints.chars().map(|drawn| match drawn {
             '+' => Counted::Up,
+            '1'..='9' => Counted::Suppressed(at(drawn.to_digit(10).unwrap())),
+            '!' => Counted::Unfit,
             '-' => Counted::Down,
             _ => Counted::Awaited,
         });
@@ -409,9 +505,9 @@ mod tests {
     #[test]
     fn a_family_without_any_endpoint_up_fails_open_once_its_az_is_not_up() {
         let judgement = judged(&pool(1, 1), "-+");
-        assert_eq!((judgement.v4, judgement.v6), (Giving::All, Giving::Up));
+        assert_eq!((judgement.v4, judgement.v6), (Giving::All, Giving::Alive));
         let closed = Pool { all_down: AllDown::Closed, ..pool(1, 1) };
-        assert_eq!(judged(&closed, "-+").v4, Giving::Up);
+        assert_eq!(judged(&closed, "-+").v4, Giving::Alive);
     }
 
     #[test]
@@ -439,11 +535,64 @@ mod tests {
     #[test]
     fn a_loss_during_the_hold_starts_it_anew() {
         let web = pool(1, 0);
-        let at = |seconds| Monotonic::from_start(Duration::from_secs(seconds));
         let now = |mono| Now { mono, ..Now::default() };
         let held = AzState::Down.next(&judged(&web, "+"), (Failback::Auto, web.hold), now(at(0)));
         let lost = held.next(&judged(&web, "-"), (Failback::Auto, web.hold), now(at(30)));
         let back = lost.next(&judged(&web, "+"), (Failback::Auto, web.hold), now(at(31)));
         assert_eq!(back, AzState::Held { until: at(91), hold: web.hold });
+    }
+
+    #[test]
+    fn suppressed_endpoints_are_out_where_others_are_enough() {
+        let judgement = judged(&pool(2, 0), "+5");
+        assert_eq!((judgement.verdict, judgement.v4), (LocalVerdict::Up, Giving::Up));
+    }
+
+    #[test]
+    fn an_az_is_suppressed_until_enough_are_trusted() {
+        let two = Pool { min_up: MinUp::Count(2), ..pool(3, 0) };
+        let until = |endpoints| judged(&two, endpoints).verdict;
+        assert_eq!(until("+73"), LocalVerdict::Suppressed { until: at(3) });
+        assert_eq!(until("573"), LocalVerdict::Suppressed { until: at(5) });
+        assert_eq!(until("57-"), LocalVerdict::Suppressed { until: at(7) });
+        assert_eq!(until("--7"), LocalVerdict::Down);
+    }
+
+    #[test]
+    fn a_suppressed_az_gives_all_that_is_up() {
+        let judgement = judged(&Pool { min_up: MinUp::Count(2), ..pool(3, 0) }, "+5-");
+        assert_eq!(judgement.v4, Giving::Alive);
+        assert!(judgement.is_alive && judgement.has_needed_family);
+    }
+
+    #[test]
+    fn the_hold_after_a_suppression_counts_from_when_the_az_was_up() {
+        let web = pool(1, 0);
+        let now = |mono| Now { mono, ..Now::default() };
+        let suppressed =
+            AzState::Down.next(&judged(&web, "9"), (Failback::Auto, web.hold), now(at(1)));
+        assert_eq!(suppressed, AzState::Suppressed { since: at(1), until: at(9) });
+        let held = suppressed.next(&judged(&web, "+"), (Failback::Auto, web.hold), now(at(9)));
+        assert_eq!(held, AzState::Held { until: at(61), hold: web.hold });
+        let back = suppressed.next(&judged(&web, "+"), (Failback::Auto, web.hold), now(at(61)));
+        assert_eq!(back, AzState::Eligible);
+    }
+
+    #[test]
+    fn an_az_is_unfit_when_it_answers_and_nothing_that_it_needs_is_fit() {
+        assert_eq!(judged(&pool(2, 0), "!-").verdict, LocalVerdict::Unfit);
+        assert_eq!(judged(&pool(2, 0), "!+").verdict, LocalVerdict::Up);
+        assert_eq!(judged(&pool(1, 1), "!+").verdict, LocalVerdict::Unfit);
+        assert_eq!(judged(&pool(1, 1), "-!").verdict, LocalVerdict::Down);
+        let two = Pool { min_up: MinUp::Count(2), ..pool(2, 0) };
+        assert_eq!(judged(&two, "!+").verdict, LocalVerdict::Down);
+        assert_eq!(judged(&two, "!+").v4, Giving::Alive);
+    }
+
+    #[test]
+    fn an_unfit_family_is_not_given_beside_a_fit_one() {
+        let two = Pool { min_up: MinUp::Count(2), ..pool(2, 1) };
+        let judgement = judged(&two, "+-!");
+        assert_eq!((judgement.v4, judgement.v6), (Giving::Alive, Giving::Nothing));
     }
 }

@@ -82,7 +82,7 @@ impl Director {
             let is_measured = counts == measured;
             let is_unknown =
                 |id: MonitorId| self.watches[id].monitor.state() == HealthState::Unknown;
-            counts == Counted::Up && !(is_measured && endpoint.monitor.is_some_and(is_unknown))
+            counts.is_alive() && !(is_measured && endpoint.monitor.is_some_and(is_unknown))
         };
         counted.enumerate().map(|it| standing.is_alive() && is_up(it)).collect()
     }

@@ -539,6 +539,7 @@ fn check(port: u16) -> Check {
         fast_interval: Duration::from_millis(500),
         rise: u32::from(port - 79),
         fall: 2,
+        damping: None,
     };
     Check { kind: CheckKind::Tcp, thresholds }
 }

@@ -55,14 +55,17 @@ impl Director {
 
     fn carried_watches(&self, old: &Names<'_>, topology: &Topology, now: Now) -> Watches {
         let changed = self.monitors_with_changed_check(old, topology);
-        let watch = |(id, spec)| {
+        let watch = |(id, spec): (MonitorId, &MonitorSpec)| {
             if let Some(&same) = old.monitors.get(spec) {
                 let mut watch = self.watches[same].clone();
                 watch.schedule.not_before(now.mono);
                 return watch;
             }
             let monitor = match changed.get(&id) {
-                Some(&before) => self.watches[before].monitor.under_changed_check(),
+                Some(&before) => {
+                    let thresholds = &spec.check.thresholds;
+                    self.watches[before].monitor.under_changed_check(thresholds, now)
+                }
                 None => Monitor::unknown(now),
             };
             self.watch(id, monitor, topology, now)

@@ -85,6 +85,7 @@ impl Director {
         let addresses = match (giving, pool.all_down) {
             (Giving::Nothing, _) => Vec::new(),
             (Giving::Up, _) => given(&|_, counted| counted == Counted::Up),
+            (Giving::Alive, _) => given(&|_, counted| counted.is_alive()),
             (Giving::All, AllDown::Last) => {
                 let last = given(&|position, _| was_up[position]);
                 if last.is_empty() { given(&|_, _| true) } else { last }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pool_health::Watch;
 use super::{Az, AzState, Director, Failback, Pool, Ramp};
-use crate::health::{CheckKind, HealthState, MonitorSpec};
+use crate::health::{CheckKind, HealthState, Monitor, MonitorSpec, SavedPenalty};
 use crate::time::{Now, Wall};
 
 /// The health that a director can start from.
@@ -18,7 +18,7 @@ use crate::time::{Now, Wall};
 pub struct Saved {
     /// When it was written.
     pub written_at: Wall,
-    /// By [`monitor_key`], what is up or down.
+    /// By [`monitor_key`], what is up, down or unfit.
     pub monitors: BTreeMap<String, SavedMonitor>,
     /// By full pool name and az name, until when the az is held.
     pub holds: BTreeMap<String, BTreeMap<String, Wall>>,
@@ -41,10 +41,13 @@ pub struct Saved {
 /// The state of one monitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedMonitor {
-    /// Up or down.
+    /// Anything but unknown.
     pub state: HealthState,
     /// Since when.
     pub since: Wall,
+    /// What its losses cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub penalty: Option<SavedPenalty>,
 }
 
 /// A ramp under way.
@@ -96,9 +99,16 @@ impl Saved {
         now.wall.saturating_since(self.written_at) < FRESH && ahead < FRESH
     }
 
-    /// The saved state of a monitor.
-    pub(crate) fn monitor(&self, spec: &MonitorSpec) -> Option<SavedMonitor> {
-        self.monitors.get(&monitor_key(spec)).copied()
+    /// A monitor as it was saved; one of which nothing is known, if it was not.
+    pub(super) fn monitor(&self, spec: &MonitorSpec, now: Now) -> Monitor {
+        match self.monitors.get(&monitor_key(spec)) {
+            Some(&SavedMonitor { state, since, penalty }) => {
+                let penalty = penalty.zip(spec.check.thresholds.damping);
+                let penalty = penalty.map(|(penalty, damping)| penalty.restored(&damping, now));
+                Monitor::restored(state, since).with_penalty(penalty)
+            }
+            None => Monitor::unknown(now),
+        }
     }
 
     /// The addresses of an az of a pool that were up last, or its name.
@@ -124,9 +134,10 @@ impl Director {
         let topology = &self.routing.topology;
         let known = |(spec, watch): (_, &Watch)| match watch.monitor.state() {
             HealthState::Unknown => None,
-            state @ (HealthState::Up | HealthState::Down) => {
+            state @ (HealthState::Up | HealthState::Down | HealthState::Unfit) => {
                 let since = watch.monitor.since();
-                Some((monitor_key(spec), SavedMonitor { state, since }))
+                let penalty = watch.monitor.penalty().map(|penalty| penalty.saved());
+                Some((monitor_key(spec), SavedMonitor { state, since, penalty }))
             }
         };
         let monitors = topology.monitors.values().zip(self.watches.values());
@@ -196,9 +207,11 @@ pub const FRESH: Duration = Duration::from_secs(600);
 /// state outlives their change.
 pub fn monitor_key(spec: &MonitorSpec) -> String {
     let target = spec.target;
-    let (tls, path, host, status, body) = match &spec.check.kind {
+    let (tls, path, host, status, body, ready) = match &spec.check.kind {
         CheckKind::Tcp => return format!("tcp {target}"),
-        CheckKind::Http { tls, path, host, status, body } => (tls, path, host, status, body),
+        CheckKind::Http { tls, path, host, status, body, ready } => {
+            (tls, path, host, status, body, ready)
+        }
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let mut key = format!("{scheme} {target}");
@@ -216,6 +229,9 @@ pub fn monitor_key(spec: &MonitorSpec) -> String {
     }
     if let Some(body) = body {
         add("body", &format_args!("{body:?}"));
+    }
+    for condition in ready.iter() {
+        add("ready", &format_args!("{:?}", condition.to_string()));
     }
     if let Some(ca) = tls.as_ref().and_then(|tls| tls.ca.as_ref()) {
         add("ca", &ca.display());
@@ -237,6 +253,7 @@ mod tests {
             fast_interval: second,
             rise: 1,
             fall: 1,
+            damping: None,
         };
         MonitorSpec {
             target: "192.0.2.1:443".parse().unwrap(),
@@ -253,6 +270,7 @@ mod tests {
             host: Some("www.app.example".into()),
             status: vec![(200, 200)],
             body: None,
+            ready: [].into(),
         };
         let key = "https 192.0.2.1:443 host=www.app.example path=/healthz";
         assert_eq!(monitor_key(&spec(kind)), key);
@@ -262,8 +280,10 @@ mod tests {
             host: None,
             status: vec![(200, 299), (404, 404)],
             body: Some("it works".into()),
+            ready: [crate::health::Condition::parse("$.lag<5").unwrap()].into(),
         };
-        let key = r#"http 192.0.2.1:443 path=/ status=200-299,404-404 body="it works""#;
+        let key =
+            r#"http 192.0.2.1:443 path=/ status=200-299,404-404 body="it works" ready="$.lag < 5""#;
         assert_eq!(monitor_key(&spec(kind)), key);
     }
 
@@ -279,7 +299,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let wall = Wall::from_epoch(Duration::from_millis(1_500));
-        let monitor = SavedMonitor { state: HealthState::Down, since: wall };
+        let points = crate::health::Points::LOSS;
+        let penalty = Some(SavedPenalty { points, at: wall, suppresses: false });
+        let monitor = SavedMonitor { state: HealthState::Down, since: wall, penalty };
         let saved = Saved {
             written_at: wall,
             monitors: [("tcp 192.0.2.1:443".to_owned(), monitor)].into(),

@@ -11,7 +11,7 @@ use super::spill::Limit;
 use super::standing::Force;
 use super::{AzState, Director, Override, OverrideKind, PoolAz, Share};
 use crate::geo::Slot;
-use crate::health::{HealthState, MonitorId, Setback};
+use crate::health::{HealthState, Monitor, MonitorId, Points, Setback, Thresholds};
 use crate::time::{Now, Wall};
 
 /// The pools, and whether the start is over.
@@ -190,6 +190,9 @@ pub struct MonitorStatus {
     pub state: HealthState,
     /// Since when.
     pub since: Wall,
+    /// What its losses cost, if they still cost anything.
+    #[serde(default)]
+    pub penalty: Option<ShownPenalty>,
     /// Whether failures are being counted.
     pub failing: bool,
     /// Whether it has had fewer than `rise` results and nothing was known of it before.
@@ -200,6 +203,25 @@ pub struct MonitorStatus {
     pub could_not_probe: Option<ShownSetback>,
     /// When the next probe is due, or the pending one was.
     pub next_probe: Wall,
+}
+
+/// What losses cost a monitor. As in `penalty 2.97, suppressed until 2026-11-24T14:00:00Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownPenalty {
+    /// Now.
+    pub points: Points,
+    /// Until when it counts as lost though it may be up, if it is not lost again.
+    pub suppressed_until: Option<Wall>,
+}
+
+impl fmt::Display for ShownPenalty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "penalty {}", self.points)?;
+        match self.suppressed_until {
+            Some(until) => write!(f, ", suppressed until {}", until.to_second()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A failure, or a probe that could not be made.
@@ -271,6 +293,7 @@ impl Director {
         MonitorStatus {
             state: watch.monitor.state(),
             since: watch.monitor.since(),
+            penalty: shown_penalty(&watch.monitor, thresholds, now),
             failing: watch.monitor.is_failing(),
             fresh: !watch.monitor.is_settled(thresholds),
             last_failure: watch.monitor.last_failure().map(shown_setback),
@@ -295,6 +318,18 @@ fn shown_state(state: AzState, now: Now) -> ShownAzState {
         AzState::Down => ShownAzState::Down,
         AzState::Awaited => ShownAzState::Awaited,
     }
+}
+
+pub(super) fn shown_penalty(
+    monitor: &Monitor,
+    thresholds: &Thresholds,
+    now: Now,
+) -> Option<ShownPenalty> {
+    let penalty = monitor.penalty()?;
+    let points = penalty.points(thresholds.damping.as_ref()?, now);
+    let suppressed_until = penalty.suppressed_until().map(|until| now.wall_at(until));
+    (points >= Points::SHOWN || suppressed_until.is_some())
+        .then_some(ShownPenalty { points, suppressed_until })
 }
 
 fn shown_setback(setback: &Setback) -> ShownSetback {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::status::ShownPenalty;
 use super::{AzId, OverrideKind, PoolId};
 use crate::health::Cause;
 use crate::time::{Monotonic, Now, Wall};
@@ -28,6 +29,8 @@ pub struct Transition {
     pub endpoints: usize,
     /// The first of the failures in a row that led here.
     pub first_failure: Option<Monotonic>,
+    /// Of the endpoint that was lost, if it won't be trusted again for some time.
+    pub suppressed: Option<ShownPenalty>,
     /// When.
     pub at: Now,
 }
@@ -50,6 +53,9 @@ pub enum Reason {
     /// The az was up for as long as it was held.
     #[error("up for {}", Seconds(*.0))]
     Held(Duration),
+    /// The az's endpoints were not lost again for so long that they are trusted.
+    #[error("no longer suppressed")]
+    Trusted,
     /// It comes back slot by slot over this long.
     #[error("ramping over {}", Seconds(*.0))]
     Ramping(Duration),
@@ -84,8 +90,12 @@ impl fmt::Display for Transition {
         match self.first_failure {
             Some(first) => {
                 let ago = self.at.mono.saturating_since(first);
-                write!(f, " (first failure {:.1} s ago)", ago.as_secs_f64())
+                write!(f, " (first failure {:.1} s ago)", ago.as_secs_f64())?;
             }
+            None => {}
+        }
+        match &self.suppressed {
+            Some(penalty) => write!(f, "; lost too often: {penalty}"),
             None => Ok(()),
         }
     }
@@ -117,6 +127,7 @@ mod tests {
             endpoints_up: 0,
             endpoints: 2,
             first_failure,
+            suppressed: None,
             at: Now { mono, ..Now::default() },
         }
     }
@@ -126,6 +137,17 @@ mod tests {
         let first = Monotonic::from_start(Duration::from_secs(10));
         let lost = transition(Reason::Failed(Cause::Refused), Some(first));
         let told = "connection refused, 0 of 2 endpoints up (first failure 1.0 s ago)";
+        assert_eq!(lost.to_string(), told);
+    }
+
+    #[test]
+    fn a_loss_too_many_says_until_when_the_endpoint_is_suppressed() {
+        let until = Wall::from_epoch(Duration::from_millis(1_764_000_000_250));
+        let points = crate::health::Points::of(2.974).unwrap();
+        let suppressed = Some(ShownPenalty { points, suppressed_until: Some(until) });
+        let lost = Transition { suppressed, ..transition(Reason::Failed(Cause::Refused), None) };
+        let told = "connection refused, 0 of 2 endpoints up; lost too often: penalty 2.97, \
+                    suppressed until 2025-11-24T16:00:00Z";
         assert_eq!(lost.to_string(), told);
     }
 

@@ -13,8 +13,8 @@ use meridian::control::status::{
 };
 use meridian::control::{Order, Ordered, Released, ReloadReport};
 use meridian::diag::{Position, Record, Related};
-use meridian::health::HealthState;
-use meridian::route::status::{MonitorStatus, PoolStatus, ShownSetback};
+use meridian::health::{HealthState, Points};
+use meridian::route::status::{MonitorStatus, PoolStatus, ShownPenalty, ShownSetback};
 use meridian::route::{
     self, AzStatus, EndpointStatus, Override, OverrideKind, Share, ShownAzState, ShownOverride,
 };
@@ -40,6 +40,7 @@ pub(crate) fn status() -> Status {
     let monitor = MonitorStatus {
         state: HealthState::Down,
         since: at,
+        penalty: Some(ShownPenalty { points: Points::LOSS, suppressed_until: Some(at) }),
         failing: false,
         fresh: false,
         last_failure: setback(),

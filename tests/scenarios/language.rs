@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! check NAME [port N] [path P] [interval D] [timeout D] [fast_interval D] [rise N] [fall N]
+//!            [half_life D] [suppress N] [reuse N]     suppress 0: losses cost nothing
 //! pool NAME [check NAME|none] [hold D] [ttl D] [min_ttl D] [min_up N|N%]
 //!           [all_down open|closed|last|fallback POOL] [family_down drop|az]
 //!           [failback auto|ramp D|manual] [allow AZ,AZ…]
@@ -22,6 +23,7 @@
 //! ```text
 //! at T ADDRESS up|refuse|hang|unreachable|no-route|status N
 //! at T ADDRESS reports N              the load of its part of its az, from its next success on
+//! at T ADDRESS lags                   it answers, and says that its replica lags by 12 s, not 5
 //! at T restart [after D]              the process ends at T, and begins again D later from what
 //!                                     it had saved
 //! at T reload                         the checks and pools below replace those of their names
@@ -42,7 +44,7 @@
 //! at T POOL/AZ is eligible|held|suppressed|ramping|awaiting-release|unfit|under-min-up|down|awaited
 //! at T AZ carries N [above soft|hard] its own load and that of displaced clients, to 1 in 100
 //! at T POOL/AZ is drained|forced-up|forced-down measured eligible|held|…
-//! at T ADDRESS is up|down|unknown [because "PART"]
+//! at T ADDRESS is up|down|unfit|suppressed|unknown [because "PART"]
 //! at T sockets are open|closed
 //! by T POOL/AZ in|out [because "PART"]
 //! between T and T POOL/AZ in|out [because "PART"]
@@ -58,7 +60,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use meridian::health::{Cause, Thresholds};
+use meridian::health::{Cause, Damping, Points, Thresholds};
 use meridian::route::spill::Capacity;
 use meridian::route::{Failback, FamilyDown, MinUp, OverrideKind, Share};
 
@@ -185,6 +187,7 @@ pub(crate) enum Behaviour {
     Up,
     Hang,
     Fail(Cause),
+    Unfit(Cause),
     NotProbed(Cause),
 }
 
@@ -423,7 +426,8 @@ impl Story {
             }
             _ => match (subject.parse(), subject.split_once('/')) {
                 (Ok(address), _) if words.take("is") => {
-                    let states = ["up", "down", "unknown"].map(|state| (state, state.to_owned()));
+                    let states = ["up", "down", "unfit", "suppressed", "unknown"]
+                        .map(|state| (state, state.to_owned()));
                     let state = words.one_of(&states)?;
                     Expected::Endpoint { address, state, because: words.because()? }
                 }
@@ -606,6 +610,11 @@ fn behaviour(words: &mut Words) -> Result<Behaviour, String> {
         "refuse" => Behaviour::Fail(Cause::Refused),
         "unreachable" => Behaviour::Fail(Cause::Unreachable),
         "status" => Behaviour::Fail(Cause::Status(words.number()?)),
+        "lags" => Behaviour::Unfit(Cause::NotReady {
+            path: "$.replication.lag_seconds".into(),
+            found: "12".into(),
+            wanted: "< 5".into(),
+        }),
         "no-route" => Behaviour::NotProbed(Cause::NoRoute),
         word => return Err(format!("{word:?} is no behaviour")),
     })
@@ -619,6 +628,7 @@ impl Default for StoryCheck {
             fast_interval: Duration::from_millis(500),
             rise: 3,
             fall: 3,
+            damping: Some(Damping::DEFAULT),
         };
         Self { port: 80, path: "/".into(), thresholds }
     }
@@ -642,6 +652,8 @@ fn az(words: &mut Words) -> Result<StoryAz, String> {
 
 fn check(words: &mut Words) -> Result<StoryCheck, String> {
     let mut check = StoryCheck::default();
+    let mut damping = Damping::DEFAULT;
+    let mut suppress = damping.suppress.number();
     while words.peek().is_some() {
         match words.next()? {
             "port" => check.port = words.number()?,
@@ -651,10 +663,21 @@ fn check(words: &mut Words) -> Result<StoryCheck, String> {
             "fast_interval" => check.thresholds.fast_interval = words.duration()?,
             "rise" => check.thresholds.rise = words.number()?,
             "fall" => check.thresholds.fall = words.number()?,
+            "half_life" => damping.half_life = words.duration()?,
+            "suppress" => suppress = words.number()?,
+            "reuse" => damping.reuse = points(words.number()?)?,
             word => return Err(format!("{word:?} is no key of a check")),
         }
     }
+    check.thresholds.damping = match suppress {
+        0.0 => None,
+        suppress => Some(Damping { suppress: points(suppress)?, ..damping }),
+    };
     Ok(check)
+}
+
+fn points(number: f64) -> Result<Points, String> {
+    Points::of(number).ok_or_else(|| format!("{number} is no number of points"))
 }
 
 fn pool(words: &mut Words) -> Result<StoryPool, String> {

@@ -52,6 +52,7 @@ stories! {
     capacity_off
     capacity_ramp
     capacity_reported
+    all_unfit
     changed_check
     changed_hold
     clean_loss
@@ -71,6 +72,7 @@ stories! {
     held_beats_dead
     held_beats_half_dead
     hold_over_restart
+    lagging_replica
     lost_family_az
     lost_ipv4
     lost_ipv6
@@ -89,7 +91,17 @@ stories! {
     shared_monitor
     slow_loss
     slow_start
+    suppress_off
+    suppressed
+    suppressed_again
+    suppressed_beats_dead
+    suppressed_endpoint
+    suppressed_force_up
+    suppressed_restart
     ttl
+    unfit_endpoint
+    unfit_or_down
+    unfit_restart
 }
 
 #[test]

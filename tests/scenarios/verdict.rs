@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use meridian::geo::Slot;
+use meridian::health::HealthState;
 use meridian::route::status::{ShownAzState, Status};
 use meridian::route::{
     AllDown, Eligibility, OverrideKind, Pool, PoolId, PoolRoutes, RoutingTable, Topology,
@@ -231,7 +232,11 @@ fn endpoint(
         azs.flat_map(|az| &az.endpoints).filter(|known| known.address == address.to_string());
     let endpoint = endpoints.next().ok_or("there is none")?;
     let monitor = endpoint.monitor.as_ref().ok_or("it has no check")?;
-    let found = format!("{:?}", monitor.state).to_lowercase();
+    let is_suppressed = monitor.penalty.is_some_and(|it| it.suppressed_until.is_some());
+    let found = match monitor.state {
+        HealthState::Up if is_suppressed => "suppressed".to_owned(),
+        state => format!("{state:?}").to_lowercase(),
+    };
     let causes = [&monitor.could_not_probe, &monitor.last_failure];
     let causes: Vec<&str> = causes.into_iter().flatten().map(|it| it.cause.as_str()).collect();
     let is_because = because.is_none_or(|part| causes.iter().any(|cause| cause.contains(part)));

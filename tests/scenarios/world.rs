@@ -289,6 +289,7 @@ impl World<'_> {
             Behaviour::Hang => (Verdict::Failure(Cause::ConnectTimeout), timeout),
             Behaviour::Fail(cause @ Cause::Refused) => (Verdict::Failure(cause), REFUSED),
             Behaviour::Fail(cause) => (Verdict::Failure(cause), UP),
+            Behaviour::Unfit(cause) => (Verdict::Unfit(cause), UP),
             Behaviour::NotProbed(cause) => (Verdict::NotProbed(cause), Duration::ZERO),
         };
         let outcome = Outcome { monitor, duration, verdict };
@@ -490,6 +491,7 @@ fn monitor(setting: &Setting, check: &str, address: IpAddr) -> MonitorSpec {
         host: None,
         status: vec![(200, 200)],
         body: None,
+        ready: [].into(),
     };
     MonitorSpec {
         target: SocketAddr::new(address, check.port),
