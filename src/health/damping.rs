@@ -30,7 +30,7 @@ pub struct Points(u32);
 pub struct Penalty {
     /// As they were at its latest loss, or when it was restored.
     points: Points,
-    at: Now,
+    at: Monotonic,
     suppressed_until: Option<Monotonic>,
 }
 
@@ -41,8 +41,8 @@ pub struct SavedPenalty {
     pub points: Points,
     /// When.
     pub at: Wall,
-    /// Whether it suppressed.
-    pub suppresses: bool,
+    /// Until when it suppresses.
+    pub suppressed_until: Option<Wall>,
 }
 
 impl Damping {
@@ -80,12 +80,12 @@ impl Penalty {
         let was_suppressed = before.is_some_and(|it| it.suppresses(now.mono));
         let is_suppressed = was_suppressed || points > damping.suppress;
         let until = is_suppressed.then(|| now.mono + damping.until_reuse(points));
-        Self { points, at: now, suppressed_until: until }
+        Self { points, at: now.mono, suppressed_until: until }
     }
 
     /// The points that are left.
     pub fn points(&self, damping: &Damping, now: Now) -> Points {
-        damping.after(self.points, now.mono.saturating_since(self.at.mono))
+        damping.after(self.points, now.mono.saturating_since(self.at))
     }
 
     /// Until when the monitor is suppressed, if it is not lost again.
@@ -100,13 +100,18 @@ impl Penalty {
 
     /// The same points under a check that changed.
     pub(super) fn under(&self, damping: &Damping, now: Now) -> Self {
-        self.saved().restored(damping, now)
+        let points = damping.after(self.points, now.mono.saturating_since(self.at));
+        let points = points.min(damping.most());
+        let until = now.mono + damping.until_reuse(points);
+        let suppressed_until = self.suppressed_until.map(|_| until).filter(|&it| it > now.mono);
+        Self { points, at: now.mono, suppressed_until }
     }
 
-    /// What a restart can start from.
-    pub fn saved(&self) -> SavedPenalty {
+    /// What a restart can start from, by the wall clock as it stands now.
+    pub fn saved(&self, now: Now) -> SavedPenalty {
         let Self { points, at, suppressed_until } = *self;
-        SavedPenalty { points, at: at.wall, suppresses: suppressed_until.is_some() }
+        let suppressed_until = suppressed_until.map(|until| now.wall_at(until));
+        SavedPenalty { points, at: now.wall_at(at), suppressed_until }
     }
 
     fn suppresses(&self, now: Monotonic) -> bool {
@@ -119,9 +124,10 @@ impl SavedPenalty {
     pub fn restored(&self, damping: &Damping, now: Now) -> Penalty {
         let elapsed = now.wall.saturating_since(self.at);
         let points = damping.after(self.points, elapsed).min(damping.most());
-        let until = now.mono + damping.until_reuse(points);
-        let suppressed_until = (self.suppresses && until > now.mono).then_some(until);
-        Penalty { points, at: now, suppressed_until }
+        let left = self.suppressed_until.map(|until| until.saturating_since(now.wall));
+        let left = left.filter(|left| !left.is_zero());
+        let suppressed_until = left.map(|left| now.mono + left.min(damping.longest()));
+        Penalty { points, at: now.mono, suppressed_until }
     }
 }
 
@@ -217,12 +223,13 @@ mod tests {
     fn what_is_saved_goes_on_by_the_wall_clock() {
         let until = lost(&[0, 10, 20]).suppressed_until().unwrap();
         let later = Now { mono: Monotonic::START, ..at(320) };
-        let restored = lost(&[0, 10, 20]).saved().restored(&DAMPING, later);
+        let restored = lost(&[0, 10, 20]).saved(at(20)).restored(&DAMPING, later);
         let left = restored.suppressed_until().unwrap().since_start();
-        let lost_to_rounding = left.abs_diff(until.since_start() - Duration::from_secs(320));
-        assert!(lost_to_rounding < Duration::from_secs(1));
+        assert_eq!(left, until.since_start() - Duration::from_secs(320));
+        let points = lost(&[0, 10, 20]).points(&DAMPING, at(320));
+        assert_eq!(restored.points(&DAMPING, later), points);
         let much_later = at(20 + DAMPING.longest().as_secs() + 1);
-        let restored = lost(&[0, 10, 20]).saved().restored(&DAMPING, much_later);
+        let restored = lost(&[0, 10, 20]).saved(at(20)).restored(&DAMPING, much_later);
         assert_eq!(restored.suppressed_until(), None);
     }
 

@@ -322,7 +322,9 @@ mod tests {
             for verdict in verdicts {
                 monitor.record(verdict, &damped, Now::default());
             }
-            monitor.penalty().map(|it| it.saved().points.number())
+            monitor
+                .penalty()
+                .map(|it| it.points(&super::super::Damping::DEFAULT, Now::default()).number())
         };
         let refused = Verdict::Failure(Cause::Refused);
         let unfit = Verdict::Unfit(Cause::NotJson);

@@ -132,11 +132,12 @@ impl AzState {
         }
     }
 
-    /// Whether it is given before azs that are down, if there is no better one.
+    /// Whether it is given before azs that are down, if it is alive and there is no better one.
     pub(crate) fn may_be_alive(self) -> bool {
         match self {
-            Self::AwaitingRelease { .. } | Self::Unfit => false,
+            Self::AwaitingRelease { .. } => false,
             Self::Eligible
+            | Self::Unfit
             | Self::Held { .. }
             | Self::Suppressed { .. }
             | Self::Ramping(_)

@@ -17,10 +17,11 @@ use super::status::{ShownAzState, Status};
 use super::{
     AllDown, Az, AzId, Director, Effects, Eligibility, Endpoint, Event, Failback, FamilyDown,
     MinUp, Override, OverrideKind, Overrides, Policy, Pool, PoolAz, PoolId, Preferences, ProbeAt,
-    Routing, RoutingTable, Saved, Share, Target, Topology, ViewId, ViewSpec,
+    Routing, RoutingTable, Saved, Share, Target, Tier, Topology, ViewId, ViewSpec,
 };
 use crate::health::{
-    Cause, Check, CheckKind, HealthState, MonitorId, MonitorSpec, Outcome, Thresholds, Verdict,
+    Cause, Check, CheckKind, Damping, HealthState, MonitorId, MonitorSpec, Outcome, Points,
+    Thresholds, Verdict,
 };
 use crate::id::{Id, IdVec};
 use crate::time::{Monotonic, Now, Wall};
@@ -29,6 +30,8 @@ mod capacity;
 mod failback;
 mod overrides;
 mod recomputed;
+
+use recomputed::kind;
 
 proptest! {
     #[test]
@@ -46,6 +49,21 @@ proptest! {
         for step in steps {
             drop(world.step(step));
             world.eligible_azs_give_only_what_is_up();
+        }
+    }
+
+    #[test]
+    fn what_is_unfit_is_given_in_the_last_resort_alone(start in topology(), steps in steps()) {
+        let mut world = World::start(&start);
+        for step in steps {
+            drop(world.step(step));
+            world.for_each_given(|tier, az, endpoint| {
+                let state = endpoint.monitor.as_ref().map(|monitor| monitor.state);
+                let is_forced = [&az.overridden, &endpoint.overridden]
+                    .iter()
+                    .any(|order| kind(order) == Some(ForceUp));
+                assert!(tier >= Tier::AllDown || is_forced || state != Some(HealthState::Unfit));
+            });
         }
     }
 
@@ -408,6 +426,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let verdict = prop_oneof![
         3 => Just(Verdict::Success),
         4 => Just(Verdict::Failure(Cause::Refused)),
+        2 => Just(Verdict::Unfit(Cause::NotJson)),
         1 => Just(Verdict::NotProbed(Cause::NoRoute)),
     ];
     let step = prop_oneof![
@@ -533,13 +552,16 @@ fn pool_az(topology: &mut Topology, az: usize, drawn: &[(u8, bool, bool)], port:
 }
 
 fn check(port: u16) -> Check {
+    let points = |number| Points::of(number).unwrap();
+    let half_life = Duration::from_secs(10);
+    let damping = Damping { half_life, suppress: points(1.2), reuse: points(0.4) };
     let thresholds = Thresholds {
         interval: Duration::from_secs(2),
         timeout: Duration::from_secs(2),
         fast_interval: Duration::from_millis(500),
         rise: u32::from(port - 79),
         fall: 2,
-        damping: None,
+        damping: (port == 81).then_some(damping),
     };
     Check { kind: CheckKind::Tcp, thresholds }
 }

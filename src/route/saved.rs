@@ -136,7 +136,7 @@ impl Director {
             HealthState::Unknown => None,
             state @ (HealthState::Up | HealthState::Down | HealthState::Unfit) => {
                 let since = watch.monitor.since();
-                let penalty = watch.monitor.penalty().map(|penalty| penalty.saved());
+                let penalty = watch.monitor.penalty().map(|penalty| penalty.saved(now));
                 Some((monitor_key(spec), SavedMonitor { state, since, penalty }))
             }
         };
@@ -300,7 +300,7 @@ mod tests {
     fn what_is_written_is_read_back() {
         let wall = Wall::from_epoch(Duration::from_millis(1_500));
         let points = crate::health::Points::LOSS;
-        let penalty = Some(SavedPenalty { points, at: wall, suppresses: false });
+        let penalty = Some(SavedPenalty { points, at: wall, suppressed_until: Some(wall) });
         let monitor = SavedMonitor { state: HealthState::Down, since: wall, penalty };
         let saved = Saved {
             written_at: wall,

@@ -134,7 +134,8 @@ pub(super) fn stand(
 fn tier(is_eligible: bool, state: AzState, judgement: &Judgement) -> Tier {
     if is_eligible {
         Tier::Eligible
-    } else if judgement.is_alive && state.may_be_alive() {
+    } else if judgement.is_alive && judgement.verdict != LocalVerdict::Unfit && state.may_be_alive()
+    {
         Tier::Alive
     } else {
         Tier::AllDown

@@ -46,13 +46,13 @@ stories! {
     all_down_last_no_more
     all_down_last_unknown
     all_down_open
+    all_unfit
     capacity
     capacity_drain
     capacity_hard
     capacity_off
     capacity_ramp
     capacity_reported
-    all_unfit
     changed_check
     changed_hold
     clean_loss

@@ -4,17 +4,20 @@ use std::net::IpAddr;
 
 use super::World;
 use crate::geo::Slot;
+use crate::health::HealthState;
 use crate::route::OverrideKind::{Drain, ForceDown, ForceUp};
 use crate::route::eligibility::Counted;
 use crate::route::pool_health::counted;
-use crate::route::status::{AzStatus, EndpointStatus, PoolStatus, ShownAzState, ShownOverride};
+use crate::route::status::{
+    AzStatus, EndpointStatus, MonitorStatus, PoolStatus, ShownAzState, ShownOverride,
+};
 use crate::route::{
     AllDown, AzId, AzRoute, Choice, Family, FamilyDown, OverrideKind, Pool, Routing, Tier,
 };
 
 /// What a status does not show of an az.
 struct Hidden {
-    /// Which endpoints would count as up without overrides.
+    /// Which endpoints would be alive without overrides.
     measured: Vec<bool>,
     was_up: bool,
     is_fresh: bool,
@@ -108,7 +111,7 @@ impl World {
         let forced = self.director.forces.get(&(id, position as u16));
         let fresh_until = forced.and_then(|forced| forced.fresh_until);
         Hidden {
-            measured: measured.map(|it| it == Counted::Up).collect(),
+            measured: measured.map(Counted::is_alive).collect(),
             was_up: pool.all_down == AllDown::Last && health.was_up.contains(&true),
             is_fresh: fresh_until.is_some_and(|until| until > self.now.mono),
         }
@@ -121,7 +124,12 @@ impl World {
         let mut monitors = free.filter_map(|it| it.monitor.as_ref());
         let tier = tier_of(pool, az);
         let is_held = matches!(tier, Some(Tier::Alive | Tier::AllDown))
-            && matches!(az.state, ShownAzState::Held { .. } | ShownAzState::Ramping { .. });
+            && matches!(
+                az.state,
+                ShownAzState::Held { .. }
+                    | ShownAzState::Suppressed { .. }
+                    | ShownAzState::Ramping { .. }
+            );
         let is_ramping = tier == Some(Tier::Eligible)
             && matches!(az.state, ShownAzState::Ramping { .. })
             && !is_forced_up(az);
@@ -192,7 +200,7 @@ fn tier_of(pool: &Pool, az: &AzStatus) -> Option<Tier> {
         _ if is_drained => Some(Tier::Drained),
         _ if az.eligible => Some(Tier::Eligible),
         _ if az.state == ShownAzState::AwaitingRelease => Some(Tier::AllDown),
-        _ if az.endpoints.iter().any(|it| it.counts_as_up) => Some(Tier::Alive),
+        _ if az.endpoints.iter().any(is_alive) && !is_unfit(pool, az) => Some(Tier::Alive),
         _ => Some(Tier::AllDown),
     }
 }
@@ -219,12 +227,34 @@ fn is_alive_when_drained(az: &AzStatus, hidden: &Hidden) -> bool {
     })
 }
 
-/// Whether something is up in each family that the az can't be without.
+/// Whether it is up, suppressed or not.
+fn is_alive(endpoint: &EndpointStatus) -> bool {
+    let is_suppressed = |it: &MonitorStatus| {
+        it.state == HealthState::Up && it.penalty.is_some_and(|it| it.suppressed_until.is_some())
+    };
+    endpoint.counts_as_up
+        || endpoint.overridden.is_none() && endpoint.monitor.as_ref().is_some_and(is_suppressed)
+}
+
+/// Whether something is alive in each family that the az can't be without.
 fn is_alive_where_needed(pool: &Pool, az: &AzStatus) -> bool {
+    has_where_needed(pool, az, is_alive)
+}
+
+/// Whether it answers in each of those, and is unfit in one.
+fn is_unfit(pool: &Pool, az: &AzStatus) -> bool {
+    let answers = |it: &EndpointStatus| {
+        let is_unfit = it.monitor.as_ref().is_some_and(|it| it.state == HealthState::Unfit);
+        is_alive(it) || it.overridden.is_none() && is_unfit
+    };
+    !is_alive_where_needed(pool, az) && has_where_needed(pool, az, answers)
+}
+
+fn has_where_needed(pool: &Pool, az: &AzStatus, is_it: impl Fn(&EndpointStatus) -> bool) -> bool {
     let endpoints = |v4| az.endpoints.iter().filter(move |it| it.address.contains('.') == v4);
-    let is_up = |v4| endpoints(v4).any(|endpoint| endpoint.counts_as_up);
+    let has = |v4| endpoints(v4).any(&is_it);
     match pool.family_down {
-        FamilyDown::Drop => is_up(pool.has_family(Family::V4)),
-        FamilyDown::Az => [true, false].iter().all(|&v4| is_up(v4) || endpoints(v4).count() == 0),
+        FamilyDown::Drop => has(pool.has_family(Family::V4)),
+        FamilyDown::Az => [true, false].iter().all(|&v4| has(v4) || endpoints(v4).count() == 0),
     }
 }
