@@ -334,6 +334,7 @@ impl Control {
             awaiting,
             overrides,
             broken,
+            guard,
             wake,
             save,
             ready,
@@ -355,6 +356,9 @@ impl Control {
             tracing::warn!("{limit}: displaced clients find no room elsewhere");
         }
         self.note(&overrides, now);
+        for change in &guard {
+            tracing::warn!("{change}");
+        }
         if save {
             self.save.get_or_insert(now.mono + SAVE_PAUSE);
         }

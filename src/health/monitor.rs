@@ -157,6 +157,29 @@ impl Monitor {
         Some(state)
     }
 
+    /// Whether one more failure makes it down, that clients may still be sent to.
+    pub fn falls_next(&self, thresholds: &Thresholds) -> bool {
+        self.state == HealthState::Up && self.streak.saturating_add(1) >= thresholds.fall
+    }
+
+    /// Takes a failure in that is counted, and does not make it down.
+    pub fn record_waiting(&mut self, verdict: &Verdict, thresholds: &Thresholds, now: Now) {
+        let thresholds = Thresholds { fall: u32::MAX, ..*thresholds };
+        let changed = self.record(verdict, &thresholds, now);
+        debug_assert_eq!(changed, None, "a failure without a fall changes nothing");
+    }
+
+    /// Has the failures in a row that it ended with make it down. Returns the latest one's cause;
+    /// `None` where there is none, and nothing changes.
+    pub fn stop_waiting(&mut self, thresholds: &Thresholds, now: Now) -> Option<Cause> {
+        self.first_failure?;
+        let last = self.last_failure.clone()?;
+        self.record(&Verdict::Failure(last.cause.clone()), thresholds, now);
+        let cause = last.cause.clone();
+        self.last_failure = Some(last);
+        Some(cause)
+    }
+
     /// The state.
     pub fn state(&self) -> HealthState {
         self.state

@@ -92,6 +92,16 @@ pub enum Cause {
     Other(String),
 }
 
+impl Cause {
+    /// Whether nothing came back at all, as when the way there is lost. Anything else proves the way.
+    pub fn is_silence(&self) -> bool {
+        matches!(
+            self,
+            Self::ConnectTimeout | Self::TlsTimeout | Self::ReplyTimeout | Self::Unreachable
+        )
+    }
+}
+
 /// Why a TLS session failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::capacity::Spilling;
 use super::eligibility::WhileUnknown;
+use super::guard::Guard;
 use super::pool_health::{AzHealth, Forces, PoolHealth, Remembered, Watch, Watches, assess, look};
 use super::publication::Publication;
 use super::row::Rows;
@@ -50,6 +51,7 @@ pub struct Director {
     pub(super) forces: Forces,
     /// Until when azs that operators took out are fresh.
     pub(super) fresh: BTreeSet<(Monotonic, PoolAzIndex)>,
+    pub(super) guard: Guard,
     seed: u64,
     start: Start,
     saved_at: Monotonic,
@@ -105,6 +107,7 @@ impl Director {
             overrides,
             forces: Forces::new(),
             fresh: BTreeSet::new(),
+            guard: Guard::default(),
             seed,
             start: Start::Waiting { until: now.mono + startup_wait },
             saved_at: now.mono,
@@ -156,6 +159,7 @@ impl Director {
             Event::Release(azs) => self.let_back(&azs, now, &mut touched, &mut effects),
         }
         self.end_suppressions(now, &mut touched, &mut effects);
+        self.relieve(now, &mut touched, &mut effects);
         self.expire(now, &mut effects);
         if !effects.overrides.is_empty() {
             self.enforce(now, &mut touched, &mut effects);
@@ -208,13 +212,19 @@ impl Director {
         effects: &mut Effects,
     ) {
         let id = outcome.monitor;
+        let waits = self.listen(outcome, now, effects);
         let topology = Arc::clone(&self.routing.topology);
         let thresholds = &topology.monitors[id].check.thresholds;
         let Watch { monitor, schedule } = &mut self.watches[id];
         let motion = |monitor: &Monitor| (monitor.is_failing(), monitor.is_settled(thresholds));
         let before = motion(monitor);
         let suppressed_until = monitor.suppressed_until();
-        let changed = monitor.record(&outcome.verdict, thresholds, now);
+        let changed = if waits {
+            monitor.record_waiting(&outcome.verdict, thresholds, now);
+            None
+        } else {
+            monitor.record(&outcome.verdict, thresholds, now)
+        };
         let is_suppressed_until = monitor.suppressed_until();
         schedule.advance(monitor, thresholds, outcome.duration, now.mono);
         effects.probes.push(ProbeAt { monitor: id, at: schedule.next() });
@@ -245,7 +255,8 @@ impl Director {
         }
     }
 
-    fn reassess_dependents(
+    /// Looks at the azs of pools again that depend on a monitor.
+    pub(super) fn reassess_dependents(
         &mut self,
         id: MonitorId,
         trigger: Trigger<'_>,
@@ -258,6 +269,11 @@ impl Director {
             self.reassess(index, trigger, now, touched, effects);
         }
         self.dependents[id] = dependents;
+    }
+
+    /// Whether any az of a pool depends on a monitor.
+    pub(super) fn is_depended_on(&self, id: MonitorId) -> bool {
+        !self.dependents[id].is_empty()
     }
 
     /// Looks at an az of a pool again.
@@ -409,6 +425,7 @@ impl Director {
                 }
             }
         }
+        self.guard = self.guard.carried(&self.routing.topology, &routing.topology);
         self.routing = routing;
         self.watches = watches;
         self.pools = pools;
@@ -459,14 +476,18 @@ impl Director {
             self.overrides_due(now),
             self.suppressions.first().map(|&(until, _)| until),
             self.fresh.first().map(|&(until, _)| until),
+            self.guard.due(&self.routing.topology.guard),
             (!self.watches.is_empty()).then_some(self.saved_at + SAVE_EVERY),
         ];
         effects.wake = deadlines.into_iter().flatten().min();
     }
 
-    /// Whether any monitor is neither up nor down.
+    /// Whether any monitor that azs depend on is neither up nor down.
     fn awaits_results(&self) -> bool {
-        self.watches.values().any(|watch| watch.monitor.state() == HealthState::Unknown)
+        let mut watches = self.watches.iter();
+        watches.any(|(id, watch)| {
+            watch.monitor.state() == HealthState::Unknown && self.is_depended_on(id)
+        })
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::spill::Limit;
 use super::{
-    Override, OverrideChange, Preferences, RoutingTable, Target, Topology, Transition, ViewId,
+    GuardChange, Override, OverrideChange, Preferences, RoutingTable, Target, Topology, Transition,
+    ViewId,
 };
 use crate::health::{MonitorId, Outcome};
 use crate::id::IdVec;
@@ -72,6 +73,8 @@ pub struct Effects {
     pub overrides: Vec<OverrideChange>,
     /// The limits of azs that displaced clients break now and did not before.
     pub broken: Vec<BrokenLimit>,
+    /// Where this host began to suspect its own network, or no longer does.
+    pub guard: Vec<GuardChange>,
     /// When to come back with [`Event::Clock`]; in place of any earlier wake.
     pub wake: Option<Monotonic>,
     /// Whether [`saved`](super::Director::saved) differs from what was last saved, or that grows
@@ -120,6 +123,7 @@ impl Effects {
             awaiting: Vec::new(),
             overrides: Vec::new(),
             broken: Vec::new(),
+            guard: Vec::new(),
             wake: None,
             save: false,
             ready: false,

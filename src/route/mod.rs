@@ -9,6 +9,8 @@ pub mod eligibility;
 pub mod event;
 pub mod failback;
 mod fence;
+pub mod guard;
+mod guarding;
 mod last_up;
 #[cfg(test)]
 mod laws;
@@ -40,6 +42,8 @@ pub use director::Director;
 pub use eligibility::AzState;
 pub use event::{BrokenLimit, Effects, Event, ProbeAt, Routing};
 pub use failback::{Failback, Ramp};
+pub use guard::{GuardChange, GuardEnd, GuardSettings};
+pub use guarding::{GuardStatus, ReferenceStatus, SuspicionStatus};
 pub use loads::Capacities;
 pub use operator::{NotAwaiting, WhyNot};
 pub use overrides::{

@@ -132,7 +132,9 @@ impl Director {
     /// What a restart can start from.
     pub fn saved(&self, now: Now) -> Saved {
         let topology = &self.routing.topology;
-        let known = |(spec, watch): (_, &Watch)| match watch.monitor.state() {
+        let known = |((id, spec), watch): ((_, _), &Watch)| match watch.monitor.state() {
+            // A reference's state is of no use to a restart.
+            _ if !self.is_depended_on(id) => None,
             HealthState::Unknown => None,
             state @ (HealthState::Up | HealthState::Down | HealthState::Unfit) => {
                 let since = watch.monitor.since();
@@ -140,7 +142,7 @@ impl Director {
                 Some((monitor_key(spec), SavedMonitor { state, since, penalty }))
             }
         };
-        let monitors = topology.monitors.values().zip(self.watches.values());
+        let monitors = topology.monitors.iter().zip(self.watches.values());
         let mut saved = Saved { written_at: now.wall, ..Saved::default() };
         let mut disputed = BTreeSet::new();
         for (key, monitor) in monitors.filter_map(known) {

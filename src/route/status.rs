@@ -9,7 +9,7 @@ use super::eligibility::Counted;
 use super::pool_health::counted;
 use super::spill::Limit;
 use super::standing::Force;
-use super::{AzState, Director, Override, OverrideKind, PoolAz, Share};
+use super::{AzState, Director, GuardStatus, Override, OverrideKind, PoolAz, Share};
 use crate::geo::Slot;
 use crate::health::{HealthState, Monitor, MonitorId, Points, Setback, Thresholds};
 use crate::time::{Now, Wall};
@@ -24,6 +24,9 @@ pub struct Status {
     /// The azs that have a capacity, in the order of their names.
     #[serde(default)]
     pub capacity: Vec<CapacityStatus>,
+    /// Whether this host suspects its own network.
+    #[serde(default)]
+    pub guard: GuardStatus,
 }
 
 /// An az with a capacity.
@@ -152,6 +155,10 @@ pub struct EndpointStatus {
     pub overridden: Option<ShownOverride>,
     /// What its probes say; `None` in a pool without a check.
     pub monitor: Option<MonitorStatus>,
+    /// Until when at most it counts as up although it is silent, since this host suspects its own
+    /// network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_until: Option<Wall>,
 }
 
 /// An override, beside what it overrides.
@@ -243,7 +250,12 @@ impl Director {
                 .map(|(position, az)| self.az_status((id, position), az, now))
                 .collect(),
         });
-        Status { ready: self.is_ready(), pools: pools.collect(), capacity: self.capacity_status() }
+        Status {
+            ready: self.is_ready(),
+            pools: pools.collect(),
+            capacity: self.capacity_status(),
+            guard: self.guard_status(now),
+        }
     }
 
     fn az_status(&self, index: PoolAzIndex, az: &PoolAz, now: Now) -> AzStatus {
@@ -265,6 +277,7 @@ impl Director {
                 .and_then(|forced| forced.endpoints.get(&position))
                 .and_then(|&force| self.shown_override(force)),
             monitor: endpoint.monitor.map(|id| self.monitor_status(id, now)),
+            kept_until: endpoint.monitor.and_then(|id| self.kept_until(id, now)),
         });
         AzStatus {
             name: self.routing.topology.azs[az.az].name.clone(),

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
-use super::{Capacities, Failback};
+use super::{Capacities, Failback, GuardSettings};
 use crate::geo::{Asn, Continent, Country, Point, Subdivision};
 use crate::health::{MonitorId, MonitorSpec};
 use crate::id::{Id, IdVec};
@@ -29,6 +30,10 @@ pub struct Topology {
     pub views: IdVec<ViewId, ViewSpec>,
     /// How much load azs take.
     pub capacities: Capacities,
+    /// When this host suspects its own network.
+    pub guard: GuardSettings,
+    /// What is probed only to know whether this host's own network works. An endpoint may share one.
+    pub references: Vec<MonitorId>,
 }
 
 impl Topology {
@@ -105,12 +110,30 @@ impl Pool {
 }
 
 /// An address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
     /// IPv4, asked for by type A.
+    #[serde(rename = "ipv4")]
     V4,
     /// IPv6, asked for by type AAAA.
+    #[serde(rename = "ipv6")]
     V6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub fn of(ip: IpAddr) -> Self {
+        if ip.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
 }
 
 /// One az of a pool.
@@ -153,7 +176,7 @@ impl Endpoint {
 
     /// The family of its address; `None` for a name.
     pub fn family(&self) -> Option<Family> {
-        self.ip().map(|ip| if ip.is_ipv4() { Family::V4 } else { Family::V6 })
+        self.ip().map(Family::of)
     }
 }
 

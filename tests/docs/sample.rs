@@ -16,7 +16,8 @@ use meridian::diag::{Position, Record, Related};
 use meridian::health::{HealthState, Points};
 use meridian::route::status::{MonitorStatus, PoolStatus, ShownPenalty, ShownSetback};
 use meridian::route::{
-    self, AzStatus, EndpointStatus, Override, OverrideKind, Share, ShownAzState, ShownOverride,
+    self, AzStatus, EndpointStatus, Family, GuardStatus, Override, OverrideKind, ReferenceStatus,
+    Share, ShownAzState, ShownOverride, SuspicionStatus,
 };
 use meridian::span::Severity;
 use meridian::time::Wall;
@@ -52,6 +53,7 @@ pub(crate) fn status() -> Status {
         counts_as_up: false,
         overridden: order(),
         monitor: Some(monitor),
+        kept_until: Some(at),
     };
     let az = AzStatus {
         name: "mumbai".into(),
@@ -69,7 +71,7 @@ pub(crate) fn status() -> Status {
         generation: 7,
         published_at: at,
         state: Some("can't save health".into()),
-        health: route::Status { ready: true, pools: vec![pool], capacity: vec![] },
+        health: route::Status { ready: true, pools: vec![pool], capacity: vec![], guard: guard() },
         overrides: [OverrideKind::Drain, OverrideKind::ForceUp, OverrideKind::ForceDown]
             .map(|kind| Override { kind, ..given() })
             .into(),
@@ -102,6 +104,17 @@ pub(crate) fn status() -> Status {
             succeeded: 6,
             failed: 7,
         },
+    }
+}
+
+fn guard() -> GuardStatus {
+    let (since, until) = (Wall::default(), Wall::default());
+    let silent = vec!["mumbai".into(), "singapore".into()];
+    let family = Family::V6;
+    let address = "192.0.2.1:443".parse().unwrap();
+    GuardStatus {
+        suspicions: vec![SuspicionStatus { family, since, until, silent }],
+        references: vec![ReferenceStatus { address, state: HealthState::Down, since }],
     }
 }
 

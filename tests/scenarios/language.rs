@@ -14,6 +14,8 @@
 //!                                     are; each client stands for as many
 //! az NAME [load N] [soft N hard N]    what a demand file states of its load, and its capacity
 //! startup_wait D
+//! guard [share N] [window D] [hold D]
+//! reference ADDRESS                   answers probes until something else is said of it
 //! phases D by D                       tells the story many times, from `at` on later by each
 //!                                     multiple of the second duration below the first
 //! ```
@@ -24,6 +26,7 @@
 //! at T ADDRESS up|refuse|hang|unreachable|no-route|status N
 //! at T ADDRESS reports N              the load of its part of its az, from its next success on
 //! at T ADDRESS lags                   it answers, and says that its replica lags by 12 s, not 5
+//! at T the [IPv4|IPv6] uplink is lost|back   all probes of the family hang meanwhile
 //! at T restart [after D]              the process ends at T, and begins again D later from what
 //!                                     it had saved
 //! at T reload                         the checks and pools below replace those of their names
@@ -45,16 +48,20 @@
 //! at T AZ carries N [above soft|hard] its own load and that of displaced clients, to 1 in 100
 //! at T POOL/AZ is drained|forced-up|forced-down measured eligible|held|…
 //! at T ADDRESS is up|down|unfit|suppressed|unknown [because "PART"]
+//! at T ADDRESS is kept|not-kept        as the guard says
 //! at T sockets are open|closed
 //! by T POOL/AZ in|out [because "PART"]
 //! between T and T POOL/AZ in|out [because "PART"]
+//! by T guard suspects|trusts IPv4|IPv6 [because "PART"]
+//! between T and T guard suspects|trusts IPv4|IPv6 [because "PART"]
 //! from T to T ask CLIENT POOL A|AAAA -> ADDRESS…|nothing [ttl D]
 //! from T to T shares CLIENT POOL -> AZ N%…
 //! from T to T POOL never gives ADDRESS
 //! from T to T at most N publications
 //! ```
 //!
-//! Every transition of an az must be expected by one line, `by` or `between`.
+//! Every transition of an az, and every change of the guard, must be expected by one line, `by` or
+//! `between`.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -62,7 +69,7 @@ use std::time::Duration;
 
 use meridian::health::{Cause, Damping, Points, Thresholds};
 use meridian::route::spill::Capacity;
-use meridian::route::{Failback, FamilyDown, MinUp, OverrideKind, Share};
+use meridian::route::{Failback, Family, FamilyDown, GuardSettings, MinUp, OverrideKind, Share};
 
 use crate::words::Words;
 
@@ -74,6 +81,8 @@ pub(crate) struct Story {
     /// By client, parallel to its azs, in kilometres; empty where none is given.
     pub(crate) distances: BTreeMap<String, Vec<u32>>,
     pub(crate) startup_wait: Duration,
+    pub(crate) guard: GuardSettings,
+    pub(crate) references: Vec<IpAddr>,
     phases: Option<(Duration, Duration)>,
     pub(crate) actions: Vec<(Duration, Action)>,
     pub(crate) expectations: Vec<Expectation>,
@@ -129,6 +138,8 @@ pub(crate) enum StoryAllDown {
 pub(crate) enum Action {
     Behave(IpAddr, Behaviour),
     Report(IpAddr, f64),
+    /// What happens to this host's way out.
+    Uplink(Vec<Family>, Uplink),
     Restart(Duration),
     Reload(Reload),
     Order(Order),
@@ -165,6 +176,13 @@ pub(crate) enum OperatorAnswer {
     EvenIfLast,
     /// Refused, with these words among others.
     Refused(String),
+}
+
+/// What becomes of the way from this host to everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Uplink {
+    Lost,
+    Back,
 }
 
 /// How the wall clock is set.
@@ -244,6 +262,17 @@ pub(crate) enum Expected {
         pool: String,
         address: IpAddr,
     },
+    /// Whether the guard keeps it up.
+    Kept {
+        address: IpAddr,
+        is_kept: bool,
+    },
+    /// This host begins to suspect its own network, or no longer does.
+    Guard {
+        suspects: bool,
+        family: Family,
+        because: Option<String>,
+    },
     Publications {
         at_most: usize,
     },
@@ -272,6 +301,8 @@ pub(crate) fn parse(text: &str) -> Result<Story, String> {
         clients: BTreeMap::new(),
         distances: BTreeMap::new(),
         startup_wait: Duration::from_secs(3),
+        guard: GuardSettings::default(),
+        references: Vec::new(),
         phases: None,
         actions: Vec::new(),
         expectations: Vec::new(),
@@ -351,6 +382,8 @@ impl Story {
                 self.distances.insert(name.clone(), km);
                 self.clients.insert(name, azs);
             }
+            "guard" => guard(&mut self.guard, words)?,
+            "reference" => self.references.push(words.number()?),
             "startup_wait" => self.startup_wait = words.duration()?,
             "phases" => {
                 let end = words.duration()?;
@@ -406,6 +439,14 @@ impl Story {
                 self.actions.push((at, Action::Clear(Clear { line, target, answer })));
                 return Ok(Place::Top);
             }
+            "the" => {
+                let families = words.families();
+                words.expect("uplink")?;
+                words.expect("is")?;
+                let what = words.one_of(&[("lost", Uplink::Lost), ("back", Uplink::Back)])?;
+                self.actions.push((at, Action::Uplink(families, what)));
+                return Ok(Place::Top);
+            }
             "clock" => {
                 words.expect("jumps")?;
                 self.actions.push((at, Action::Jump(words.jump()?)));
@@ -426,6 +467,11 @@ impl Story {
             }
             _ => match (subject.parse(), subject.split_once('/')) {
                 (Ok(address), _) if words.take("is") => {
+                    if let Some(is_kept) = words.is_kept() {
+                        let what = Expected::Kept { address, is_kept };
+                        self.expectations.push(Expectation { line, from: at, to: at, what });
+                        return Ok(Place::Top);
+                    }
                     let states = ["up", "down", "unfit", "suppressed", "unknown"]
                         .map(|state| (state, state.to_owned()));
                     let state = words.one_of(&states)?;
@@ -481,6 +527,13 @@ impl Story {
         to: Duration,
         words: &mut Words,
     ) -> Result<(), String> {
+        if words.take("guard") {
+            let suspects = words.one_of(&[("suspects", true), ("trusts", false)])?;
+            let family = words.one_of(&[("IPv4", Family::V4), ("IPv6", Family::V6)])?;
+            let what = Expected::Guard { suspects, family, because: words.because()? };
+            self.expectations.push(Expectation { line, from, to, what });
+            return Ok(());
+        }
         let subject = words.next()?;
         let (pool, az) = subject.split_once('/').ok_or("POOL/AZ is missing")?;
         let is_in = words.one_of(&[("in", true), ("out", false)])?;
@@ -648,6 +701,18 @@ fn az(words: &mut Words) -> Result<StoryAz, String> {
         }
     }
     Ok(az)
+}
+
+fn guard(guard: &mut GuardSettings, words: &mut Words) -> Result<(), String> {
+    while words.peek().is_some() {
+        match words.next()? {
+            "share" => guard.share = words.number()?,
+            "window" => guard.window = words.duration()?,
+            "hold" => guard.hold = words.duration()?,
+            word => return Err(format!("{word:?} is no key of the guard")),
+        }
+    }
+    Ok(())
 }
 
 fn check(words: &mut Words) -> Result<StoryCheck, String> {

@@ -69,6 +69,18 @@ stories! {
     flapping
     force_down
     force_up
+    guard_answers_otherwise
+    guard_deploy
+    guard_one_az
+    guard_reference_first
+    guard_sequence
+    guard_sequence_slow
+    guard_silent_reference
+    guard_two_dead
+    guard_two_dead_off
+    guard_two_dead_reference
+    guard_uplink
+    guard_uplink_ipv6
     held_beats_dead
     held_beats_half_dead
     hold_over_restart

@@ -8,7 +8,8 @@ use meridian::geo::Slot;
 use meridian::health::HealthState;
 use meridian::route::status::{ShownAzState, Status};
 use meridian::route::{
-    AllDown, Eligibility, OverrideKind, Pool, PoolId, PoolRoutes, RoutingTable, Topology,
+    AllDown, Eligibility, GuardChange, OverrideKind, Pool, PoolId, PoolRoutes, RoutingTable,
+    Topology,
 };
 
 use crate::language::{Ask, Expectation, Expected, Story};
@@ -18,12 +19,21 @@ use crate::world::{Record, Served, preference};
 pub(crate) fn faults(story: &Story, phase: Duration, record: &Record) -> Vec<String> {
     let mut faults = record.misunderstandings.clone();
     let mut unexpected: BTreeSet<usize> = (0..record.transitions.len()).collect();
+    let mut unheard: BTreeSet<usize> = (0..record.guard.len()).collect();
     for expectation in &story.expectations {
         let Expectation { line, from, to, what } = expectation.clone();
         let moved = Expectation { line, from: from + phase, to: to + phase, what };
-        if let Err(fault) = check(story, &moved, record, &mut unexpected) {
+        let verdict = match &moved.what {
+            Expected::Guard { .. } => guard(&moved, record, &mut unheard),
+            _ => check(story, &moved, record, &mut unexpected),
+        };
+        if let Err(fault) = verdict {
             faults.push(format!("line {line}: {fault}"));
         }
+    }
+    for index in unheard {
+        let (at, change) = &record.guard[index];
+        faults.push(format!("unexpected: at {:?} guard: {change}", at.saturating_sub(phase)));
     }
     for index in unexpected {
         faults.push(format!("unexpected: {}", told(record, index, phase)));
@@ -101,6 +111,15 @@ fn check(
         Expected::Endpoint { address, state, because } => {
             endpoint(status(), *address, state, because.as_deref())
         }
+        Expected::Kept { address, is_kept } => {
+            let azs = status().pools.iter().flat_map(|pool| &pool.azs);
+            let mut endpoints = azs.flat_map(|az| &az.endpoints);
+            let endpoint = endpoints.find(|known| known.address == address.to_string());
+            let endpoint = endpoint.ok_or("there is none")?;
+            let found = endpoint.kept_until.is_some();
+            (found == *is_kept).then_some(()).ok_or_else(|| format!("kept: {found}"))
+        }
+        Expected::Guard { .. } => Err("it is checked elsewhere".into()),
         Expected::Sockets { are_open } => {
             if status().ready == *are_open {
                 Ok(())
@@ -124,6 +143,34 @@ fn check(
                 Some(_) | None => Ok(()),
             }
         }
+    }
+}
+
+/// Whether the guard did what is expected of it; then it is no longer among the `unheard`.
+fn guard(
+    expectation: &Expectation,
+    record: &Record,
+    unheard: &mut BTreeSet<usize>,
+) -> Result<(), String> {
+    let Expectation { from, to, what: Expected::Guard { suspects, family, because }, .. } =
+        expectation
+    else {
+        return Err("it is not the guard's".into());
+    };
+    let is_meant = |change: &GuardChange| match change {
+        GuardChange::Began { family: of, .. } => *suspects && of == family,
+        GuardChange::Ended { family: of, .. } => !*suspects && of == family,
+    };
+    let found = unheard.iter().copied().find(|&index| {
+        let (at, change) = &record.guard[index];
+        is_meant(change) && (from..=to).contains(&at)
+    });
+    let index = found.ok_or("it did not happen")?;
+    unheard.remove(&index);
+    let why = record.guard[index].1.to_string();
+    match because {
+        Some(part) if !why.contains(part) => Err(format!("because {why:?}")),
+        Some(_) | None => Ok(()),
     }
 }
 

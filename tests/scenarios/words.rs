@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use meridian::route::Family;
+
 use crate::language::Jump;
 
 /// The words of a line; a text in quotes is one word.
@@ -70,6 +72,19 @@ impl<'a> Words<'a> {
         let word = self.next()?;
         let percent = word.strip_suffix('%').and_then(|percent| percent.parse().ok());
         percent.ok_or(format!("{word:?} is no share"))
+    }
+
+    /// One, or both where none is named.
+    pub(crate) fn families(&mut self) -> Vec<Family> {
+        let named = |words: &mut Self, word, family| words.take(word).then_some(vec![family]);
+        named(self, "IPv4", Family::V4)
+            .or_else(|| named(self, "IPv6", Family::V6))
+            .unwrap_or_else(|| vec![Family::V4, Family::V6])
+    }
+
+    pub(crate) fn is_kept(&mut self) -> Option<bool> {
+        let is_kept = self.take("kept");
+        (is_kept || self.take("not-kept")).then_some(is_kept)
     }
 
     pub(crate) fn because(&mut self) -> Result<Option<String>, String> {

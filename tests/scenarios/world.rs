@@ -11,16 +11,19 @@ use meridian::geo::PreferenceId;
 use meridian::health::check::{Check, CheckKind};
 use meridian::health::{Cause, MonitorId, MonitorSpec, Outcome, Verdict};
 use meridian::id::Id;
+use meridian::route::guard::reference;
 use meridian::route::spread::{Share, Spread};
 use meridian::route::status::Status;
 use meridian::route::{
-    AllDown, Az, AzId, Director, Effects, Endpoint, Event, Override, Overrides, Policy, Pool,
-    PoolAz, Preferences, Routing, RoutingTable, Saved, Topology, Transition, ViewSpec,
+    AllDown, Az, AzId, Director, Effects, Endpoint, Event, Family, GuardChange, Override,
+    Overrides, Policy, Pool, PoolAz, Preferences, Routing, RoutingTable, Saved, Topology,
+    Transition, ViewSpec,
 };
 use meridian::time::{Monotonic, Now, Wall};
 
 use crate::language::{
     Action, Behaviour, Clear, Jump, OperatorAnswer, Order, Setting, Story, StoryAllDown, StoryPool,
+    Uplink,
 };
 
 /// What happened.
@@ -31,6 +34,7 @@ pub(crate) struct Record {
     /// When a table was published.
     pub(crate) publications: Vec<Duration>,
     pub(crate) transitions: Vec<(Duration, Transition)>,
+    pub(crate) guard: Vec<(Duration, GuardChange)>,
     /// What the director said at the times of the story's expectations.
     pub(crate) statuses: BTreeMap<Duration, Status>,
     /// What operators should have been told and were not.
@@ -48,6 +52,7 @@ pub(crate) fn run(story: &Story, phase: Duration) -> Record {
         setting: story.setting.clone(),
         behaviours: HashMap::new(),
         loads: HashMap::new(),
+        lost: BTreeSet::new(),
         time: Duration::ZERO,
         seed,
         process: None,
@@ -89,6 +94,8 @@ struct World<'a> {
     behaviours: HashMap<IpAddr, Behaviour>,
     /// What endpoints report.
     loads: HashMap<IpAddr, f64>,
+    /// The families in which this host reaches nobody.
+    lost: BTreeSet<Family>,
     time: Duration,
     seed: u64,
     process: Option<Process>,
@@ -134,6 +141,10 @@ impl World<'_> {
             }
             Action::Report(address, load) => {
                 self.loads.insert(*address, *load);
+            }
+            Action::Uplink(families, Uplink::Lost) => self.lost.extend(families),
+            Action::Uplink(families, Uplink::Back) => {
+                self.lost.retain(|family| !families.contains(family));
             }
             Action::Restart(pause) => {
                 self.process = None;
@@ -282,7 +293,11 @@ impl World<'_> {
     fn begin(&mut self, monitor: MonitorId) {
         let process = self.process.as_mut().unwrap();
         let spec = &process.routing.topology.monitors[monitor];
-        let behaviour = self.behaviours.get(&spec.target.ip()).unwrap_or(&Behaviour::Up);
+        let ip = spec.target.ip();
+        let behaviour = match self.lost.contains(&Family::of(ip)) {
+            true => &Behaviour::Hang,
+            false => self.behaviours.get(&ip).unwrap_or(&Behaviour::Up),
+        };
         let timeout = spec.check.thresholds.timeout;
         let (verdict, duration) = match behaviour.clone() {
             Behaviour::Up => (Verdict::Success, UP),
@@ -350,6 +365,8 @@ impl World<'_> {
             let table = (Arc::clone(&process.routing.topology), process.director.routes());
             self.record.tables.push((self.time, Some(table)));
         }
+        let guard = effects.guard.into_iter();
+        self.record.guard.extend(guard.map(|change| (self.time, change)));
         let transitions = effects.transitions.into_iter();
         self.record.transitions.extend(transitions.map(|transition| (self.time, transition)));
     }
@@ -396,7 +413,11 @@ fn routing(story: &Story, setting: &Setting) -> Routing {
     let names: BTreeSet<&String> =
         setting.pools.values().flat_map(|pool| pool.azs.keys()).collect();
     let az = |name: &String| Az { name: name.clone(), location: None, country: None, bias: 1.0 };
-    let mut topology = Topology { azs: names.into_iter().map(az).collect(), ..Topology::default() };
+    let mut topology = Topology {
+        azs: names.into_iter().map(az).collect(),
+        guard: story.guard,
+        ..Topology::default()
+    };
     for (id, az) in topology.azs.iter() {
         let Some(said) = setting.azs.get(&az.name) else { continue };
         let capacities = &mut topology.capacities;
@@ -406,6 +427,10 @@ fn routing(story: &Story, setting: &Setting) -> Routing {
     for (name, pool) in &setting.pools {
         let pool = compile(name, pool, setting, &mut topology);
         topology.pools.push(pool);
+    }
+    for &address in &story.references {
+        let id = topology.monitors.push(reference((address, 443).into()));
+        topology.references.push(id);
     }
     let preferences = topology.views.values().map(|view| {
         let orders = story.clients.values().map(|order| {
