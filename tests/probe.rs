@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use meridian::id::IdVec;
 use meridian::probe::{Driver, Observed, PlanFault, Prober, Probes};
 use meridian::time::Monotonic;
 use tempfile::NamedTempFile;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::support::authority::{Authority, Identity, Validity};
@@ -58,6 +59,31 @@ async fn an_address_without_a_route_from_here_is_not_probed() {
     // The kernel refuses to connect to a group: the very answer of a host without a route.
     let group = SocketAddr::from(([224, 0, 0, 1], 80));
     assert_eq!(verdict(&tcp(group)).await, Verdict::NotProbed(Cause::NoRoute));
+}
+
+#[tokio::test]
+async fn a_probe_comes_from_the_source_of_its_family() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let spec = tcp(listener.local_addr().unwrap());
+    let sources = ["127.0.0.2".parse().unwrap(), "::1".parse().unwrap()];
+    let (outcome, accepted) = tokio::join!(outcome_from(&sources, &spec), listener.accept());
+    assert_eq!(outcome.verdict, Verdict::Success);
+    assert_eq!(accepted.unwrap().1.ip(), sources[0]);
+}
+
+#[tokio::test]
+async fn a_source_of_another_family_is_none() {
+    let server = Server::http(Behaviour::Silent);
+    let outcome = outcome_from(&["2001:db8::1".parse().unwrap()], &tcp(server.address())).await;
+    assert_eq!(outcome.verdict, Verdict::Success);
+}
+
+#[tokio::test]
+async fn a_source_that_this_host_lacks_is_not_probed_from() {
+    let server = Server::http(Behaviour::Silent);
+    let outcome = outcome_from(&["192.0.2.1".parse().unwrap()], &tcp(server.address())).await;
+    let lacking = Cause::Other("this host has no address 192.0.2.1".into());
+    assert_eq!(outcome.verdict, Verdict::NotProbed(lacking));
 }
 
 // The connection ends early.
@@ -576,8 +602,12 @@ async fn verdict(spec: &MonitorSpec) -> Verdict {
 }
 
 async fn outcome(spec: &MonitorSpec) -> Outcome {
+    outcome_from(&[], spec).await
+}
+
+async fn outcome_from(sources: &[IpAddr], spec: &MonitorSpec) -> Outcome {
     let probes = compile(std::slice::from_ref(spec));
-    let prober = Prober::new(1, Clock::start());
+    let prober = Prober::new(1, Clock::start()).probing_from(sources);
     prober.probe(MonitorId(0), probes.get(MonitorId(0)).unwrap()).await
 }
 

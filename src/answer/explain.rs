@@ -435,7 +435,8 @@ fn state(state: AzState) -> &'static str {
     }
 }
 
-/// The causes of the endpoints that are not up, each once, and the overrides of endpoints.
+/// The causes of the endpoints that are not up, each once, the overrides of endpoints, and what the guard
+/// keeps up.
 fn cause(az: &route::AzStatus) -> Option<String> {
     let free = az.endpoints.iter().filter(|it| it.overridden.is_none() && !it.counts_as_up);
     let failures =
@@ -448,5 +449,7 @@ fn cause(az: &route::AzStatus) -> Option<String> {
     causes.sort_unstable();
     causes.dedup();
     causes.extend(orders);
+    let kept = az.endpoints.iter().filter(|it| it.kept_until.is_some());
+    causes.extend(kept.map(|it| format!("{} is silent, and kept by the guard", it.address)));
     (!causes.is_empty()).then(|| causes.join("; "))
 }

@@ -133,6 +133,7 @@ impl Daemon {
             }
         };
         let prober = Prober::new(settings.outstanding_probes, clock);
+        let prober = prober.probing_from(&settings.probe_sources);
         let control = Control::spawn(path, environment, loaded, store, prober, clock)?;
         control.ready().await?;
 

@@ -9,7 +9,10 @@ use crate::control::Status;
 use crate::control::status::{LoadStatus, Standing};
 use crate::health::HealthState;
 use crate::route::status::{CapacityStatus, ShownExcess};
-use crate::route::{AzStatus, EndpointStatus, ShownAzState, ShownOverride};
+use crate::route::{
+    AzStatus, EndpointStatus, GuardStatus, ReferenceStatus, ShownAzState, ShownOverride,
+    SuspicionStatus,
+};
 use crate::time::Wall;
 
 use super::Printed;
@@ -50,6 +53,7 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
     for az in &status.health.capacity {
         capacity(out, az)?;
     }
+    guard(out, &status.health.guard, *now)?;
     for pool in &status.health.pools {
         writeln!(out, "\npool {}", pool.name)?;
         for az in &pool.azs {
@@ -116,6 +120,28 @@ fn load(out: &mut String, load: &LoadStatus, now: Wall) -> std::fmt::Result {
     )?;
     for error in errors {
         writeln!(out, "  {} (for {})", error.text, age(now, error.since))?;
+    }
+    Ok(())
+}
+
+fn guard(out: &mut String, guard: &GuardStatus, now: Wall) -> std::fmt::Result {
+    let GuardStatus { suspicions, references } = guard;
+    for SuspicionStatus { family, since: _, until, silent } in suspicions {
+        let left = span(until.saturating_since(now));
+        let silent = silent.join(", ");
+        writeln!(out, "\nguard: suspects this host's own {family} network for {left} more")?;
+        writeln!(out, "  silent: {silent}")?;
+    }
+    if !references.is_empty() {
+        writeln!(out)?;
+    }
+    for ReferenceStatus { address, answers } in references {
+        let state = match answers {
+            Some(true) => "answers",
+            Some(false) => "is silent",
+            None => "was not probed",
+        };
+        writeln!(out, "reference {address} {state}")?;
     }
     Ok(())
 }
@@ -202,6 +228,10 @@ fn probed(endpoint: &EndpointStatus, now: Wall) -> String {
         if let Some(until) = penalty.suppressed_until {
             let _ = write!(text, ", suppressed for {} more", span(until.saturating_since(now)));
         }
+    }
+    if let Some(until) = endpoint.kept_until {
+        let left = span(until.saturating_since(now));
+        let _ = write!(text, "; kept by the guard, goes down in {left}");
     }
     if let Some(setback) = &monitor.could_not_probe {
         let _ = write!(text, "; could not probe: {}", setback.cause);

@@ -108,7 +108,7 @@ impl Load {
     /// without files goes. `None` if `meridian.toml` is at fault: then all stays as it is.
     pub fn build(&self, last: Option<&Config>) -> (Option<Config>, Vec<Diagnostic>) {
         let Some(server) = &self.server else { return (None, vec![]) };
-        let ServerFile { settings, azs, shared, groups, listen_span, .. } = server;
+        let ServerFile { settings, azs, shared, groups, guard, listen_span, .. } = server;
         let zones: Vec<_> = self
             .zones
             .iter()
@@ -138,7 +138,8 @@ impl Load {
             }
         }
         match combine(zones, &ground) {
-            Ok((topology, zones)) => {
+            Ok((mut topology, zones)) => {
+                guard.complete(&mut topology);
                 let (settings, topology) = (settings.clone(), Arc::new(topology));
                 let (memory, listen_span) = (Arc::clone(&self.memory), *listen_span);
                 let cookie_secrets = server.cookie_secrets.clone();

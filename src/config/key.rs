@@ -35,7 +35,7 @@ pub enum Default {
 }
 
 /// Every table of every file, in the order of the documentation.
-pub const TABLES: [&KeyTable; 16] = [
+pub const TABLES: [&KeyTable; 17] = [
     &SERVER_FILE,
     &SERVER,
     &TCP,
@@ -44,6 +44,7 @@ pub const TABLES: [&KeyTable; 16] = [
     &GEOIP,
     &LOG,
     &PROBE,
+    &GUARD,
     &AZ,
     &GROUP,
     &NAMES,
@@ -63,6 +64,7 @@ pub(super) const SERVER_FILE: KeyTable = KeyTable {
         table("geoip", "[geoip]"),
         table("log", "[log]"),
         table("probe", "[probe]"),
+        table("guard", "[guard]"),
         table("az", "[az.mumbai]"),
         table("group", "[group]"),
         table("check", "[check.web]"),
@@ -143,8 +145,23 @@ pub(super) const LOG: KeyTable = KeyTable {
     ],
 };
 
-pub(super) const PROBE: KeyTable =
-    KeyTable { header: "[probe]", keys: &[key("outstanding", Default::Example, "512")] };
+pub(super) const PROBE: KeyTable = KeyTable {
+    header: "[probe]",
+    keys: &[
+        key("outstanding", Default::Example, "512"),
+        key("source", Default::Other, r#"["192.0.2.53", "2001:db8::53"]"#),
+    ],
+};
+
+pub(super) const GUARD: KeyTable = KeyTable {
+    header: "[guard]",
+    keys: &[
+        key("share", Default::Example, "0.5"),
+        key("window", Default::Example, r#""10s""#),
+        key("hold", Default::Example, r#""30s""#),
+        key("reference", Default::Other, r#"["192.0.2.1:443", "[2001:db8::1]:443"]"#),
+    ],
+};
 
 pub(super) const AZ: KeyTable = KeyTable {
     header: "[az.NAME]",

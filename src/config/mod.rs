@@ -27,6 +27,7 @@ mod failback;
 mod fence;
 mod files;
 mod fingerprint;
+mod guard;
 mod include;
 pub mod key;
 mod load;

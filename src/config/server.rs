@@ -18,6 +18,7 @@ use super::check::{CheckEntry, check};
 use super::clients::Groups;
 use super::country;
 use super::fence::{Ground, check_fences};
+use super::guard::{GuardEntry, sources};
 use super::key;
 use super::policy::{authorities, check_azs};
 use super::pool::{PoolEntry, pool};
@@ -44,6 +45,8 @@ pub(super) struct ServerFile {
     pub(super) shared: Shared,
     /// The groups of clients.
     pub(super) groups: Groups,
+    /// When this host suspects its own network.
+    pub(super) guard: GuardEntry,
     /// Where the directory of the zones is named, if it is.
     pub(super) zones_span: Option<Span>,
     /// Where it is said where to listen, if it is.
@@ -97,6 +100,7 @@ pub(super) fn server_of(
     let azs = azs(&top, &mut faults);
     let shared = shared(&top, &mut faults);
     let groups = Groups::read(&top, &mut faults);
+    let guard = GuardEntry::read(&top, &mut faults);
     let zones_span = server.get("zones", &faults).map(|value| value.span);
     let listen_span = server.get("listen", &faults).map(|value| value.span);
     let cookie_secrets_span = server.get("cookie_secrets", &faults).map(|value| value.span);
@@ -117,6 +121,7 @@ pub(super) fn server_of(
         azs,
         shared,
         groups,
+        guard,
         zones_span,
         listen_span,
         cookie_secrets_span,
@@ -183,6 +188,7 @@ impl Reader<'_> {
             databases: self.databases(top, environment),
             log: self.log(top),
             outstanding_probes: self.outstanding_probes(top),
+            probe_sources: sources(&top.table("probe", &key::PROBE, self.faults), self.faults),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What `meridian.toml` says of this server, with every default filled in.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,6 +56,9 @@ pub struct Settings {
     pub log: LogSettings,
     /// The most probes under way at a time; at least 1.
     pub outstanding_probes: usize,
+    /// The addresses that probes are sent from, at most one of each family; any address for a family
+    /// without.
+    pub probe_sources: Vec<IpAddr>,
 }
 
 impl Settings {
@@ -81,7 +84,11 @@ impl Settings {
             ("`control`", self.control != running.control),
             ("`[admin]`", self.admin != running.admin),
             ("`[log]`", self.log != running.log),
-            ("`[probe]`", self.outstanding_probes != running.outstanding_probes),
+            (
+                "`[probe]`",
+                self.outstanding_probes != running.outstanding_probes
+                    || self.probe_sources != running.probe_sources,
+            ),
         ];
         changed.into_iter().filter(|(_, is_changed)| *is_changed).map(|(key, _)| key).collect()
     }

@@ -1,5 +1,6 @@
 //! One probe, from waiting for a place to its outcome.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time;
 
 use super::cause::Phase;
+use super::connect::Sources;
 use super::plan::{Kind, Probe};
 use super::{connect, http, tls};
 use crate::clock::Clock;
@@ -17,6 +19,7 @@ use crate::health::{Cause, MonitorId, Outcome, Verdict};
 pub struct Prober {
     places: Arc<Semaphore>,
     clock: Clock,
+    sources: Sources,
 }
 
 impl Prober {
@@ -24,7 +27,12 @@ impl Prober {
     /// first served.
     pub fn new(outstanding: usize, clock: Clock) -> Self {
         let places = outstanding.clamp(1, Semaphore::MAX_PERMITS);
-        Self { places: Arc::new(Semaphore::new(places)), clock }
+        Self { places: Arc::new(Semaphore::new(places)), clock, sources: Sources::default() }
+    }
+
+    /// The same, probing from these addresses.
+    pub fn probing_from(self, sources: &[IpAddr]) -> Self {
+        Self { sources: Sources::of(sources), ..self }
     }
 
     /// Probes once. Waiting for a place counts neither into the timeout nor into the duration.
@@ -34,7 +42,7 @@ impl Prober {
         let limit = probe.spec.check.thresholds.timeout;
         let mut phase = Phase::Connect;
         // On the heap, so that the thousands that wait for a place are small.
-        let attempt = Box::pin(attempt(probe, &mut phase));
+        let attempt = Box::pin(attempt(probe, self.sources, &mut phase));
         let verdict = match time::timeout(limit, attempt).await {
             Ok(Ok(())) => Verdict::Success,
             Ok(Err(verdict)) => verdict,
@@ -57,7 +65,7 @@ const LATE: Duration = Duration::from_secs(1);
 
 /// The whole probe; `phase` tells how far it came when it is dropped by the timeout. An error is
 /// never `Success`.
-async fn attempt(probe: &Probe, phase: &mut Phase) -> Result<(), Verdict> {
+async fn attempt(probe: &Probe, sources: Sources, phase: &mut Phase) -> Result<(), Verdict> {
     let check = match &probe.kind {
         Kind::Tcp => None,
         Kind::Http(check) => Some(check),
@@ -65,7 +73,7 @@ async fn attempt(probe: &Probe, phase: &mut Phase) -> Result<(), Verdict> {
             return Err(Verdict::NotProbed(Cause::Other(fault.to_string())));
         }
     };
-    let stream = connect::connect(probe.spec.target).await?;
+    let stream = connect::connect(probe.spec.target, sources).await?;
     let Some(check) = check else { return Ok(()) };
     let Some(session) = &check.session else {
         *phase = Phase::Reply;

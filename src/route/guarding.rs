@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::director::{Touched, Trigger};
 use super::guard::{family, is_silence};
 use super::{Director, Effects, Family, GuardChange, GuardEnd};
-use crate::health::{HealthState, MonitorId, Outcome, Verdict};
+use crate::health::{HealthState, Monitor, MonitorId, Outcome, Verdict};
 use crate::time::{Monotonic, Now, Wall};
 
 impl Director {
@@ -112,12 +112,8 @@ impl Director {
             })
         };
         let references = topology.references.iter().map(|&id| {
-            let monitor = &self.watches[id].monitor;
-            ReferenceStatus {
-                address: topology.monitors[id].target,
-                state: monitor.state(),
-                since: monitor.since(),
-            }
+            let answers = answers(&self.watches[id].monitor);
+            ReferenceStatus { address: topology.monitors[id].target, answers }
         });
         GuardStatus {
             suspicions: [Family::V4, Family::V6].into_iter().filter_map(suspicion).collect(),
@@ -153,8 +149,14 @@ pub struct SuspicionStatus {
 pub struct ReferenceStatus {
     /// Where it is probed.
     pub address: SocketAddr,
-    /// Whether it answered the last time.
-    pub state: HealthState,
-    /// Since when that is so.
-    pub since: Wall,
+    /// Whether it answered the last time, and be it by a refusal; `None` where it was not probed.
+    pub answers: Option<bool>,
+}
+
+fn answers(monitor: &Monitor) -> Option<bool> {
+    match (monitor.not_probed(), monitor.state(), monitor.last_failure()) {
+        (Some(_), _, _) | (None, HealthState::Unknown, _) => None,
+        (None, HealthState::Down, Some(failure)) => Some(!failure.cause.is_silence()),
+        (None, HealthState::Up | HealthState::Unfit | HealthState::Down, _) => Some(true),
+    }
 }

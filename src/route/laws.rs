@@ -28,6 +28,7 @@ use crate::time::{Monotonic, Now, Wall};
 
 mod capacity;
 mod failback;
+mod guard;
 mod overrides;
 mod recomputed;
 
@@ -427,6 +428,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Verdict::Success),
         4 => Just(Verdict::Failure(Cause::Refused)),
         2 => Just(Verdict::Unfit(Cause::NotJson)),
+        3 => Just(Verdict::Failure(Cause::Refused)),
+        3 => Just(Verdict::Failure(Cause::ConnectTimeout)),
         1 => Just(Verdict::NotProbed(Cause::NoRoute)),
     ];
     let step = prop_oneof![

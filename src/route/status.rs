@@ -25,7 +25,6 @@ pub struct Status {
     #[serde(default)]
     pub capacity: Vec<CapacityStatus>,
     /// Whether this host suspects its own network.
-    #[serde(default)]
     pub guard: GuardStatus,
 }
 
@@ -157,7 +156,6 @@ pub struct EndpointStatus {
     pub monitor: Option<MonitorStatus>,
     /// Until when at most it counts as up although it is silent, since this host suspects its own
     /// network.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_until: Option<Wall>,
 }
 

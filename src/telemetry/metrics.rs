@@ -13,13 +13,13 @@ use prometheus_client::registry::Registry;
 use crate::answer::{Kind, Transport};
 use crate::control::Status;
 use crate::control::status::Standing;
-use crate::route::OverrideKind;
+use crate::route::{Family, OverrideKind};
 use crate::serve::Totals;
 use crate::serve::tally::{Cause, Sums};
 use crate::wire::Rcode;
 
 /// Every metric's name, without the `_total` that counters get, and its help text.
-pub const METRICS: [(&str, &str); 23] = [
+pub const METRICS: [(&str, &str); 24] = [
     ("meridian_build_info", "The version that runs; always 1"),
     ("meridian_start_timestamp_seconds", "When the process started"),
     ("meridian_answers", "Messages by what kind of answer they got"),
@@ -38,6 +38,7 @@ pub const METRICS: [(&str, &str); 23] = [
     ("meridian_az_eligible", "Whether an az may be given to a pool's clients"),
     ("meridian_transitions", "Changes of an az's eligibility"),
     ("meridian_overrides", "Overrides in force"),
+    ("meridian_guard_suspecting", "Whether this host suspects its own network"),
     ("meridian_zone_serial", "The SOA serial that a zone serves"),
     ("meridian_zones", "Zones by whether they serve what their files say"),
     ("meridian_loads", "Loads of the files, by whether all of them took effect"),
@@ -156,7 +157,13 @@ impl Source {
             let count = self.status.overrides.iter().filter(|order| order.kind == kind).count();
             ([("kind", kind.to_string())], count as f64)
         });
-        out.gauges("meridian_overrides", overrides)
+        out.gauges("meridian_overrides", overrides)?;
+        let suspicions = &self.status.health.guard.suspicions;
+        let suspecting = [("ipv4", Family::V4), ("ipv6", Family::V6)].map(|(word, family)| {
+            let suspects = suspicions.iter().any(|suspicion| suspicion.family == family);
+            ([("family", word.to_owned())], f64::from(u8::from(suspects)))
+        });
+        out.gauges("meridian_guard_suspecting", suspecting)
     }
 
     fn files(&self, out: &mut Out<'_, '_>) -> fmt::Result {

@@ -114,7 +114,7 @@ fn guard() -> GuardStatus {
     let address = "192.0.2.1:443".parse().unwrap();
     GuardStatus {
         suspicions: vec![SuspicionStatus { family, since, until, silent }],
-        references: vec![ReferenceStatus { address, state: HealthState::Down, since }],
+        references: vec![ReferenceStatus { address, answers: Some(false) }],
     }
 }
 

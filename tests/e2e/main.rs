@@ -31,6 +31,7 @@ mod demo;
 mod disk;
 mod failover;
 mod floods;
+mod guard;
 mod identity;
 mod interfaces;
 mod kills;

@@ -73,6 +73,9 @@ stories! {
     guard_deploy
     guard_one_az
     guard_reference_first
+    guard_reference_refuses
+    guard_reload
+    guard_restored
     guard_sequence
     guard_sequence_slow
     guard_silent_reference
