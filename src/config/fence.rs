@@ -268,8 +268,10 @@ impl Ground<'_> {
 
 /// The rules of its fallback that clients of a pool's rule may go by there.
 ///
-/// Where both pools go by the same address of a client, those of a set are in every wider one, and no
-/// rule behind the first of these counts. What the databases say of a client is not known here.
+/// Where both pools go by the same address of a client, those of a set are in every wider one. So no
+/// rule of the fallback behind the first that has all clients of this one counts, and none whose
+/// clients an earlier rule of the pool would have had. What the databases say of a client is not known
+/// here.
 fn ways_through<'p>(
     pool: &PoolEntry,
     rule: &RuleEntry,
@@ -293,10 +295,16 @@ fn ways_through<'p>(
         there.iter().position(|wider| wider.iter().any(|wider| covers(wider, set)))
     };
     let last = sets(rule).iter().map(first).collect::<Option<Vec<_>>>();
-    match last.and_then(|positions| positions.into_iter().max()) {
-        Some(last) => fallback.rules.iter().take(last + 1).map(Some).collect(),
-        None => every_way(fallback),
-    }
+    let Some(last) = last.and_then(|positions| positions.into_iter().max()) else {
+        return every_way(fallback);
+    };
+    let earlier: Vec<_> =
+        pool.rules.iter().take_while(|it| !std::ptr::eq(*it, rule)).flat_map(sets).collect();
+    let is_left = |there: &&(&RuleEntry, &Vec<ClientSet>)| {
+        there.1.iter().any(|set| !earlier.iter().any(|wider| covers(wider, set)))
+    };
+    let ways = fallback.rules.iter().zip(&there).take(last + 1);
+    ways.filter(|way| is_left(&way)).map(|(rule, _)| Some(rule)).collect()
 }
 
 /// Every rule of a pool, and none.

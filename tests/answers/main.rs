@@ -7,6 +7,7 @@ mod ask;
 mod baker;
 mod cname;
 mod fallback;
+mod fences;
 mod laws;
 mod opt;
 mod rate_limit;

@@ -11,7 +11,9 @@ use meridian::config::Environment;
 use meridian::control::load::{Loaded, Occasion, Report, load};
 use meridian::diag::Style;
 use meridian::health::{Cause, MonitorId, Outcome, Verdict};
-use meridian::route::{Director, Effects, Event, Override, Overrides, PoolId, Saved, Status};
+use meridian::route::{
+    Director, Effects, Event, Override, Overrides, PoolId, Refusal, Saved, Status,
+};
 use meridian::time::{Now, Wall};
 use tempfile::TempDir;
 
@@ -73,6 +75,20 @@ impl World {
         Self::new(&format!("=== zones/{origin}.zone\n{HEAD}{records}"))
     }
 
+    /// Starts again, with nothing remembered.
+    pub fn restart(&mut self) {
+        self.now = Now::default();
+        let (director, effects) = Director::start(
+            self.loaded.routing.clone(),
+            &Saved::default(),
+            Overrides::default(),
+            1,
+            Duration::ZERO,
+            self.now,
+        );
+        (self.director, self.epoch) = (director, effects.epoch);
+    }
+
     /// Loads the same files again, after this load of them.
     pub fn load_again(&self) -> Result<Loaded, Report> {
         let config = self.directory.path().join("meridian.toml");
@@ -107,6 +123,11 @@ impl World {
     /// Gives an override, even if it takes the last az.
     pub fn give(&mut self, order: Override) {
         let _ = self.director.apply(Event::Override(order), self.now);
+    }
+
+    /// Whether an override may be given.
+    pub fn consider(&self, order: &Override) -> Result<(), Refusal> {
+        self.director.consider(order, self.now)
     }
 
     /// What is known of health now.
