@@ -111,7 +111,8 @@ fn no_answer_leaves_the_fence() {
             let way = ways / 4_usize.pow(at as u32) % 4;
             if way > 0 {
                 // In each pool and in all, by turns.
-                let target = if (way + at) % 2 == 0 { format!("*/{az}") } else { az.into() };
+                let target =
+                    if (way + at).is_multiple_of(2) { format!("*/{az}") } else { az.into() };
                 world.give(order(&world, KINDS[way - 1], &target));
             }
         }
@@ -277,6 +278,7 @@ static QUERIES: LazyLock<Vec<Query>> = LazyLock::new(|| {
 fn order(world: &World, kind: OverrideKind, target: &str) -> Override {
     Override {
         kind,
+        to: meridian::route::Share::NONE,
         given: target.into(),
         targets: world.director.expand(target).unwrap(),
         reason: "a test".into(),

@@ -42,6 +42,7 @@ mod rfc9567;
 mod server;
 mod slots;
 mod steered;
+mod tiers;
 #[path = "../support/world.rs"]
 mod world;
 
