@@ -36,7 +36,7 @@ pub fn demand(text: &[u8], file: FileId) -> (DemandFile, Vec<Diagnostic>) {
         let said = Part { text, file, range: start..start + len }.trimmed();
         start += line.len();
         if !said.range.is_empty() {
-            faults.extend(entry(&said, &mut demand).err());
+            faults.extend(entry(&said, &mut demand).err().map(|fault| *fault));
         }
         if faults.len() == MAX_FAULTS {
             break;
@@ -72,15 +72,15 @@ impl<'t> Part<'t> {
         Span::new(self.file, self.range.start, self.range.end)
     }
 
-    fn fault(&self, what: &str, label: &str) -> Diagnostic {
+    fn fault(&self, what: &str, label: &str) -> Box<Diagnostic> {
         let text = String::from_utf8_lossy(self.bytes());
         let message = format!("`{text}` is {what}");
-        Code::BadDemand.at(self.span(), message).label(label).remedy(REMEDY)
+        Box::new(Code::BadDemand.at(self.span(), message).label(label).remedy(REMEDY))
     }
 }
 
 /// Takes in one line that is not empty.
-fn entry(line: &Part<'_>, demand: &mut DemandFile) -> Result<(), Diagnostic> {
+fn entry(line: &Part<'_>, demand: &mut DemandFile) -> Result<(), Box<Diagnostic>> {
     let Range { start, end } = line.range;
     let Some(comma) = line.bytes().iter().rposition(|&octet| octet == b',') else {
         return Err(line.fault("no demand", "no comma and number"));
@@ -98,7 +98,7 @@ fn entry(line: &Part<'_>, demand: &mut DemandFile) -> Result<(), Diagnostic> {
     }
     let clients = match text.strip_prefix("country:") {
         Some(code) => Clients::Country(country::assigned(code).ok_or_else(|| {
-            who.fault("no country", "not assigned").remedy(country::remedy(code))
+            Box::new(who.fault("no country", "not assigned").remedy(country::remedy(code)))
         })?),
         None => Clients::Network(network(&who, text)?),
     };
@@ -106,7 +106,7 @@ fn entry(line: &Part<'_>, demand: &mut DemandFile) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-fn network(who: &Part<'_>, text: &str) -> Result<IpNet, Diagnostic> {
+fn network(who: &Part<'_>, text: &str) -> Result<IpNet, Box<Diagnostic>> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(address.into());
     }
@@ -114,7 +114,7 @@ fn network(who: &Part<'_>, text: &str) -> Result<IpNet, Diagnostic> {
         Ok(network) if network == network.trunc() => Ok(network),
         Ok(network) => {
             let fault = who.fault("no network", "has bits set behind its prefix");
-            Err(fault.remedy(format!("write {}", network.trunc())))
+            Err(Box::new(fault.remedy(format!("write {}", network.trunc()))))
         }
         Err(_) => Err(who.fault("neither a network nor an address", "not understood")),
     }

@@ -22,7 +22,7 @@ pub enum Demand {
 /// Whose demand a number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Clients {
-    /// All addresses of a network alike. Of one that holds none that can be routed, and of an IPv6
+    /// All addresses of a network alike that can be routed. Of one that holds none that can be routed, and of an IPv6
     /// network longer than /64, the first stands for all.
     Network(IpNet),
     /// All IPv4 addresses that the databases place in a country alike.
@@ -103,8 +103,16 @@ fn of_network(places: &Places, network: IpNet, number: f64, visit: &mut impl FnM
     if is_one {
         return visit(network.network().into(), number);
     }
-    let all = addresses(network);
-    split(network, look_in(places), |part, _| visit(part, number * addresses(part) / all));
+    let each = |visit: &mut dyn FnMut(IpNet)| {
+        split(network, look_in(places), |part, _| {
+            if is_routable(part.network()) {
+                visit(part);
+            }
+        });
+    };
+    let mut all = 0.0;
+    each(&mut |part| all += addresses(part));
+    each(&mut |part| visit(part, number * addresses(part) / all));
 }
 
 fn of_countries(
@@ -204,6 +212,13 @@ mod tests {
     fn the_demand_of_a_network_is_spread_over_its_places_by_size() {
         let spread = visited(&recorded(&[("2.0.0.0/16", 8.0)]));
         assert_eq!(spread, [("2.0.0.0/17".into(), 4.0), ("2.0.128.0/17".into(), 4.0)]);
+    }
+
+    #[test]
+    fn what_can_not_be_routed_has_no_part_in_the_demand_around_it() {
+        let spread = visited(&recorded(&[("8.0.0.0/6", 12.0)]));
+        let expected = [("8.0.0.0/7", 8.0), ("11.0.0.0/8", 4.0)];
+        assert_eq!(spread, expected.map(|(network, demand)| (network.to_owned(), demand)));
     }
 
     #[test]
