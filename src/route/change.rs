@@ -4,6 +4,8 @@
 //! Health plays no part. IPv4 is measured against all addresses that clients can have, IPv6 against
 //! the /64s of which either database set knows anything, for most of it nobody has been given.
 
+mod moves;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::BuildHasherDefault;
@@ -16,6 +18,8 @@ use super::{AzId, Preferences, ViewId};
 use crate::geo::mixer::Mixer;
 use crate::geo::{self, Overlap, Place, PlaceId, Places, View};
 use crate::id::IdVec;
+
+pub use moves::{Move, Moves, Side};
 
 /// What an update changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
