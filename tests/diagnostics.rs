@@ -47,6 +47,7 @@ fn every_code_has_a_case() {
         Code::Unprobeable,
         Code::StaleAuthorities,
         Code::UntoldClients,
+        Code::MovesTooMany,
         Code::CannotListen,
     ];
     // Found in changes of files: src/config/accident.rs and tests/e2e/watch.rs have them.

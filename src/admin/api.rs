@@ -8,7 +8,8 @@
 //! | `POST /v1/overrides` | [`crate::control::Ordered`]; asked by [`crate::control::Order`] |
 //! | `DELETE /v1/overrides?target=` | [`crate::control::Ordered`] |
 //! | `POST /v1/release?target=` | [`crate::control::Released`] |
-//! | `POST /v1/reload` | [`crate::control::ReloadReport`]; 422 where something was refused |
+//! | `POST /v1/reload?confirm=` | [`crate::control::ReloadReport`]; 422 where something was refused |
+//! | `POST /v1/plan` | [`crate::control::Plan`] |
 //! | `GET /metrics` | Prometheus text |
 //!
 //! Errors are `{ "error": "…" }`.
@@ -27,8 +28,8 @@ use serde_json::json;
 
 use crate::answer::{Explanation, Question, explain};
 use crate::control::{
-    Handle, Order, OrderError, Ordered, ReleaseError, Released, ReloadReport, Status, Stopped,
-    Unordered, Unreleased,
+    Handle, Order, OrderError, Ordered, Plan, ReleaseError, Released, ReloadReport, Status,
+    Stopped, Unordered, Unreleased,
 };
 use crate::route::{Override, WhyNot};
 use crate::serve::Totals;
@@ -49,6 +50,7 @@ pub fn full(control: Handle, totals: Totals) -> Router {
         .route("/v1/overrides", post(give))
         .route("/v1/overrides", delete(clear))
         .route("/v1/release", post(release))
+        .route("/v1/plan", post(plan))
         .route("/v1/reload", post(reload));
     whole(routes).with_state(Context { control, totals })
 }
@@ -158,12 +160,27 @@ async fn name(Peer(uid): Peer) -> String {
     }
 }
 
+#[derive(Debug, Deserialize)]
+struct ReloadQuery {
+    #[serde(default)]
+    confirm: bool,
+}
+
 async fn reload(
     State(context): State<Context>,
+    query: Result<Query<ReloadQuery>, QueryRejection>,
 ) -> Result<(StatusCode, Json<ReloadReport>), Failure> {
-    let report = context.control.reload().await?;
+    let Query(ReloadQuery { confirm }) = query?;
+    let report = match confirm {
+        true => context.control.reload_confirmed().await?,
+        false => context.control.reload().await?,
+    };
     let status = if report.clean { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     Ok((status, Json(report)))
+}
+
+async fn plan(State(context): State<Context>) -> Result<Json<Plan>, Failure> {
+    Ok(Json(context.control.plan().await?))
 }
 
 async fn scrape(State(context): State<Context>) -> Result<Response, Failure> {

@@ -22,7 +22,14 @@ Examples:
 
 pub(super) const RELOAD: &str = "\
 Examples:
-  meridian check && meridian reload";
+  meridian check && meridian reload
+  meridian plan && meridian reload --confirm";
+
+pub(super) const PLAN: &str = "\
+Examples:
+  meridian plan
+  meridian plan --config new/meridian.toml --against /etc/meridian/meridian.toml
+  meridian plan --format json | jq -r '.pools[].moves[].from'";
 
 pub(super) const SIMULATE: &str = "\
 Examples:

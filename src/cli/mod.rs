@@ -12,6 +12,7 @@ mod init;
 mod manual;
 mod output;
 mod overrides;
+mod plan;
 mod reload;
 mod run;
 mod simulate;
@@ -63,7 +64,10 @@ enum Command {
     Status(Status),
     /// Have the running server load every file again; exits 1 if anything was refused
     #[command(after_help = examples::RELOAD)]
-    Reload(Printed),
+    Reload(Reload),
+    /// Show what a reload would change, and change nothing; exits 1 if something would be refused
+    #[command(after_help = examples::PLAN)]
+    Plan(Plan),
     /// Show where clients would go if azs were lost, by the files alone; exits 1 if a limit breaks
     #[command(after_help = examples::SIMULATE)]
     Simulate(Simulate),
@@ -161,6 +165,24 @@ struct Status {
     #[arg(long, value_name = "DURATION", default_value = "60s", requires = "wait")]
     #[arg(value_parser = humantime::parse_duration)]
     timeout: Duration,
+    #[command(flatten)]
+    printed: Printed,
+}
+
+#[derive(Debug, Args)]
+struct Reload {
+    /// Take it however many clients move, whatever `max_move` says
+    #[arg(long)]
+    confirm: bool,
+    #[command(flatten)]
+    printed: Printed,
+}
+
+#[derive(Debug, Args)]
+struct Plan {
+    /// Compare with this configuration, by the files alone, instead of with the running server
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     #[command(flatten)]
     printed: Printed,
 }
@@ -281,6 +303,7 @@ pub fn main() -> ExitCode {
         Command::Status(Status { wait, timeout, printed }) => wait::wait(&printed, &wait, timeout),
         Command::Reload(arguments) => reload::reload(&arguments),
         Command::Drain(arguments) => overrides::drain(arguments),
+        Command::Plan(arguments) => plan::plan(&arguments),
         Command::Simulate(arguments) => simulate::simulate(&arguments),
         Command::ForceUp(arguments) => overrides::force_up(arguments),
         Command::ForceDown(arguments) => overrides::take(OverrideKind::ForceDown, arguments),

@@ -4,14 +4,15 @@ use hyper::{Method, StatusCode};
 
 use crate::control::ReloadReport;
 
-use super::Printed;
 use super::output::{self, Failure, Format};
+use super::{Printed, Reload};
 
 /// Has the running server load its files again, and shows what it refused.
-pub(super) fn reload(arguments: &Printed) -> Result<(), Failure> {
-    let Printed { format, config } = arguments;
+pub(super) fn reload(arguments: &Reload) -> Result<(), Failure> {
+    let Reload { confirm, printed: Printed { format, config } } = arguments;
+    let path = if *confirm { "/v1/reload?confirm=true" } else { "/v1/reload" };
     let refused = Some(StatusCode::UNPROCESSABLE_ENTITY);
-    let report: ReloadReport = config.ask(Method::POST, "/v1/reload", refused)?;
+    let report: ReloadReport = config.ask(Method::POST, path, refused)?;
     if *format == Format::Json {
         output::json(&report)?;
         return if report.clean { Ok(()) } else { Err(Failure::Shown) };

@@ -177,6 +177,8 @@ pub enum Code {
     KeptShared,
     /// A zone is kept as it was, and names a group that meridian.toml no longer has.
     KeptGroup,
+    /// A reload would send more clients elsewhere than it may unconfirmed.
+    MovesTooMany,
     /// An address of `listen` can't be listened on.
     CannotListen,
     /// The files of a zone are gone, and nobody asked for a reload.
@@ -277,6 +279,7 @@ impl Code {
         Self::KeptAz,
         Self::KeptShared,
         Self::KeptGroup,
+        Self::MovesTooMany,
         Self::CannotListen,
         Self::ZoneGone,
         Self::PolicyGone,
@@ -372,6 +375,7 @@ impl Code {
             Self::KeptAz => "reload/kept-az",
             Self::KeptShared => "reload/kept-shared",
             Self::KeptGroup => "reload/kept-group",
+            Self::MovesTooMany => "reload/moves-too-many",
             Self::CannotListen => "reload/cannot-listen",
             Self::ZoneGone => "watch/zone-gone",
             Self::PolicyGone => "watch/policy-gone",
@@ -469,6 +473,7 @@ impl Code {
             | Self::EmptyFence
             | Self::FencedAz
             | Self::FallbackOutsideFence
+            | Self::MovesTooMany
             | Self::CannotListen
             | Self::ZoneGone
             | Self::PolicyGone

@@ -85,6 +85,7 @@ pub(super) const SERVER: KeyTable = KeyTable {
         key("listen", Default::Example, r#"["0.0.0.0:53", "[::]:53"]"#),
         key("zones", Default::Example, r#""zones""#),
         key("watch", Default::Example, "true"),
+        key("max_move", Default::Example, r#""100%""#),
         key("workers", Default::Other, "4"),
         key("state", Default::Other, r#""/var/lib/meridian""#),
         key("control", Default::Other, r#""/run/meridian/control.sock""#),

@@ -20,6 +20,7 @@ use super::country;
 use super::fence::{Ground, check_fences};
 use super::guard::{GuardEntry, sources};
 use super::key;
+use super::max_move::max_move;
 use super::policy::{authorities, check_azs};
 use super::pool::{PoolEntry, pool};
 use super::reader::{Faults, Placed, Table, Value, report_duplicates};
@@ -163,6 +164,7 @@ impl Reader<'_> {
             listen: self.listen(server),
             zones: self.path(server, "zones").unwrap_or_else(|| self.directory.join("zones")),
             watch: watch.unwrap_or(true),
+            max_move: max_move(server, self.faults),
             workers: self.count(server, "workers", MAX_WORKERS).and_then(NonZeroUsize::new),
             state: self
                 .path(server, "state")

@@ -18,6 +18,8 @@ pub struct Settings {
     pub zones: PathBuf,
     /// Whether files that change are read unasked.
     pub watch: bool,
+    /// The most clients of a pool that a reload may send to another az unconfirmed, in percent.
+    pub max_move: u8,
     /// Threads that answer over UDP; `None`: one for each core.
     pub workers: Option<NonZeroUsize>,
     /// The directory of what outlives a restart.

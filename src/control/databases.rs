@@ -136,7 +136,7 @@ impl Databases {
         }
         let held = self.held.as_ref().filter(|held| is_same(&held.files))?;
         match occasion {
-            Occasion::Asked => None,
+            Occasion::Asked | Occasion::Confirmed => None,
             Occasion::Watched(_) => {
                 faults.push(held.fault(&entries));
                 let held = Held { files, ..held.clone() };

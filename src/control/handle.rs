@@ -9,6 +9,8 @@ use crate::serve::{Shared, Transports};
 use crate::store::Store;
 
 use super::orders::Task;
+use super::plan::Plan;
+use super::reload::Asked;
 use super::status::LoadStatus;
 use super::{Order, OrderError, Ordered, ReleaseError, Released, ReloadReport, Status};
 
@@ -24,7 +26,8 @@ pub struct Handle {
 #[derive(Debug)]
 pub(super) enum Command {
     Status(oneshot::Sender<Status>),
-    Reload(oneshot::Sender<ReloadReport>),
+    Reload(Asked, oneshot::Sender<ReloadReport>),
+    Plan(oneshot::Sender<Plan>),
     HoldLoads(oneshot::Sender<LoadStatus>),
     ResumeLoads,
     EndLoads,
@@ -93,7 +96,17 @@ impl Handle {
 
     /// Loads every file again, and tells what came of it once that has taken effect.
     pub async fn reload(&self) -> Result<ReloadReport, Stopped> {
-        self.ask(Command::Reload).await
+        self.ask(|reply| Command::Reload(Asked::Unconfirmed, reply)).await
+    }
+
+    /// As [`Self::reload`], however many clients move.
+    pub async fn reload_confirmed(&self) -> Result<ReloadReport, Stopped> {
+        self.ask(|reply| Command::Reload(Asked::Confirmed, reply)).await
+    }
+
+    /// What a reload would change now.
+    pub async fn plan(&self) -> Result<Plan, Stopped> {
+        self.ask(Command::Plan).await
     }
 
     /// Has no load begin until [`Self::resume_loads`], and tells what the last came to once none is

@@ -5,6 +5,7 @@
 //! which stay what they are in the `previous` load. What did not change is shared with that.
 
 use std::fmt;
+use std::mem;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -16,12 +17,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answering, Generation, Snapshot, Zones};
 use crate::clock::Clock;
-use crate::config::{self, Code, Config, Environment, Hold, Settings, Still, Survey};
+use crate::config::{
+    self, Code, Config, ConfiguredZone, Environment, Hold, Settings, Still, Survey,
+};
 use crate::diag::{self, Diagnostic, Record, Sources, Style};
 use crate::geo::{Places, View};
 use crate::id::IdVec;
 use crate::probe::Probes;
-use crate::route::change::{Change, Views};
+use crate::route::change::{Change, Side, Views};
 use crate::route::spread::Spreader;
 use crate::route::{Compiler, Preferences, Routing, RoutingTable, ViewId, ViewSpec};
 use crate::span::{Severity, Span};
@@ -30,6 +33,7 @@ use crate::wire::Name;
 use crate::zone::ZoneSet;
 
 use super::databases::{Databases, Update};
+use super::plan::too_many;
 use super::status::{DatabaseStatus, Standing, ZoneStatus};
 
 /// What a load came to.
@@ -82,6 +86,8 @@ pub struct Counts {
 pub enum Occasion {
     /// Somebody asked: a start, `meridian reload`, SIGHUP, `meridian check`. What the files say counts.
     Asked,
+    /// Somebody asked and takes it however many clients move.
+    Confirmed,
     /// They were seen to change, and those that are still to be this. What is not waits until it is,
     /// and what looks like an accident until somebody asks.
     Watched(Arc<Still>),
@@ -97,7 +103,9 @@ pub fn load(
     let files = match (previous, &occasion) {
         // Nothing could stay as it is.
         (None, _) => config::load(path, environment),
-        (Some(last), Occasion::Asked) => config::reload(path, environment, &last.config),
+        (Some(last), Occasion::Asked | Occasion::Confirmed) => {
+            config::reload(path, environment, &last.config)
+        }
         (Some(last), Occasion::Watched(still)) => {
             config::reload_still(path, environment, &last.config, still.clone())
         }
@@ -138,7 +146,7 @@ pub fn load(
         return Err(report);
     }
     let routing = Routing { topology: config.topology.clone(), preferences };
-    Ok(Loaded {
+    let mut loaded = Loaded {
         routing,
         probes,
         report,
@@ -147,13 +155,30 @@ pub fn load(
         config,
         databases,
         views: Arc::new(views),
-    })
+    };
+    if let Some(fault) = previous.and_then(|previous| too_many(previous, &loaded, &occasion)) {
+        let mut report = mem::take(&mut loaded.report);
+        report.diagnostics.push(fault);
+        return Err(report);
+    }
+    Ok(loaded)
 }
 
 impl Loaded {
     /// What `meridian.toml` says of this server.
     pub fn settings(&self) -> &Settings {
         &self.config.settings
+    }
+
+    /// What it routes by, without health.
+    pub(super) fn side(&self) -> Side<'_> {
+        let Self { routing: Routing { topology, preferences }, databases, views, .. } = self;
+        Side { topology, views: Views { places: databases.places(), views, preferences } }
+    }
+
+    /// The zones.
+    pub(super) fn zones(&self) -> &[ConfiguredZone] {
+        &self.config.zones
     }
 
     /// Where `meridian.toml` says where to listen, if it does.
@@ -325,7 +350,7 @@ fn update(
             before.databases = held;
             before
         }
-        Occasion::Asked | Occasion::Watched(_) => {
+        Occasion::Asked | Occasion::Confirmed | Occasion::Watched(_) => {
             report.notes.push(format!("an update of the databases gives {update}"));
             after
         }

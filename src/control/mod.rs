@@ -12,6 +12,7 @@ mod handle;
 mod listening;
 pub mod load;
 pub mod orders;
+pub mod plan;
 mod quiet;
 mod release;
 mod reload;
@@ -44,6 +45,7 @@ pub use handle::{Handle, Stopped, Unordered, Unreleased};
 pub use listening::wanted;
 pub use load::{Loaded, Occasion, Report};
 pub use orders::{Order, OrderError, Ordered};
+pub use plan::Plan;
 pub use release::{ReleaseError, Released};
 pub use reload::ReloadReport;
 pub use status::Status;
@@ -214,7 +216,8 @@ impl Control {
                     Some(Command::Status(reply)) => {
                         let _ = reply.send(self.status());
                     }
-                    Some(Command::Reload(reply)) => self.reload(reply),
+                    Some(Command::Reload(asked, reply)) => self.reload(asked, reply),
+                    Some(Command::Plan(reply)) => self.plan(reply),
                     Some(Command::HoldLoads(reply)) => {
                         self.reloads.gate = Gate::Held(Some(reply));
                         self.begin_next();

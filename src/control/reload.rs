@@ -40,7 +40,19 @@ pub(super) struct Reloads {
     running: Option<Running>,
     /// For the one after it: they asked after its files were read.
     next: Vec<oneshot::Sender<ReloadReport>>,
+    /// Whether any of those confirmed what moves clients.
+    next_is: Asked,
     pub(super) gate: Gate,
+}
+
+/// How a reload was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Asked {
+    /// What moves more clients than it may is refused.
+    #[default]
+    Unconfirmed,
+    /// It is taken.
+    Confirmed,
 }
 
 /// Whether loads may begin.
@@ -65,8 +77,9 @@ struct Running {
 
 impl Control {
     /// Begins to read all files, on a thread of its own, or lines up behind the reading under way.
-    pub(super) fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
+    pub(super) fn reload(&mut self, asked: Asked, reply: oneshot::Sender<ReloadReport>) {
         self.reloads.next.push(reply);
+        self.reloads.next_is = self.reloads.next_is.max(asked);
         self.begin_next();
     }
 
@@ -79,7 +92,11 @@ impl Control {
             Gate::Open if self.reloads.next.is_empty() => {}
             Gate::Open => {
                 let waiting = mem::take(&mut self.reloads.next);
-                self.begin_load(waiting, None);
+                let occasion = match mem::take(&mut self.reloads.next_is) {
+                    Asked::Unconfirmed => Occasion::Asked,
+                    Asked::Confirmed => Occasion::Confirmed,
+                };
+                self.begin_load(waiting, occasion, None);
             }
             Gate::Held(holder) => {
                 if let Some(holder) = holder.take() {
@@ -102,20 +119,20 @@ impl Control {
     /// and then tells what that has left.
     pub(super) fn reload_changed(&mut self, change: Change) {
         if self.reloads.running.is_none() {
-            self.begin_load(vec![], Some(change));
+            let Change { still, summary } = change;
+            self.begin_load(vec![], Occasion::Watched(still), Some(summary));
         }
     }
 
     pub(super) fn begin_load(
         &mut self,
         waiting: Vec<oneshot::Sender<ReloadReport>>,
-        change: Option<Change>,
+        occasion: Occasion,
+        change: Option<Summary>,
     ) {
         let (path, environment) = (self.path.clone(), self.environment.clone());
         let (previous, done) = (self.loaded.clone(), self.inbox.loaded.clone());
-        let (still, summary) = change.map(|change| (change.still, change.summary)).unzip();
-        let occasion = still.map_or(Occasion::Asked, Occasion::Watched);
-        self.reloads.running = Some(Running { waiting, change: summary });
+        self.reloads.running = Some(Running { waiting, change });
         let spawned = std::thread::Builder::new().name("load".into()).spawn(move || {
             let read = || load::load(&path, &environment, Some(&previous), occasion);
             // Control has ended if nobody takes it.

@@ -50,6 +50,7 @@ fn every_field_of_the_api_is_documented_with_its_type() {
     assert_fields("### Status", &sample::status());
     assert_fields("### Explanation", &sample::explanation());
     assert_fields("### Reload", &sample::reload());
+    assert_fields("### Plan", &sample::plan());
     assert_fields("### Override", &sample::given());
     assert_fields("### Order", &sample::wanted());
     assert_fields("### Ordered", &sample::ordered());

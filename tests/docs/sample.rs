@@ -8,10 +8,11 @@ use meridian::answer::explain::{
 use meridian::cli::{Awaited, AzLoss, Checked, Loss, PoolLoss, Simulated, Summary, Waited};
 use meridian::control::load::Counts;
 use meridian::control::orders::{Change, Deed, Entry};
+use meridian::control::plan::{CountryPlan, MovePlan, PoolPlan};
 use meridian::control::status::{
     DatabaseStatus, LoadStatus, Standing, StandingError, Status, TransitionCount, ZoneStatus,
 };
-use meridian::control::{Order, Ordered, Released, ReloadReport};
+use meridian::control::{Order, Ordered, Plan, Released, ReloadReport};
 use meridian::diag::{Position, Record, Related};
 use meridian::health::{HealthState, Points};
 use meridian::route::status::{MonitorStatus, PoolStatus, ShownPenalty, ShownSetback};
@@ -232,6 +233,38 @@ pub(crate) fn reload() -> ReloadReport {
     ReloadReport {
         clean: false,
         generation: 7,
+        faults: "a fault".into(),
+        diagnostics: vec![record()],
+    }
+}
+
+pub(crate) fn plan() -> Plan {
+    let country = CountryPlan { country: Some("GB".into()), ipv4: 256, ipv6: 65_536 };
+    let of = MovePlan {
+        from: "frankfurt".into(),
+        to: "london".into(),
+        ipv4: 256,
+        ipv6: 65_536,
+        countries: vec![country],
+        example: Some("81.128.0.0/24".into()),
+    };
+    let pool = PoolPlan {
+        name: "app.example:web".into(),
+        before: "app.example:old".into(),
+        names: vec!["www.app.example.".into()],
+        ipv4: 0.1,
+        ipv6: 0.2,
+        moves: vec![of],
+    };
+    let names = || vec!["www.app.example.".into()];
+    Plan {
+        clean: false,
+        pools: vec![pool],
+        names_come: names(),
+        names_go: names(),
+        zones_come: names(),
+        zones_go: names(),
+        broken: names(),
         faults: "a fault".into(),
         diagnostics: vec![record()],
     }

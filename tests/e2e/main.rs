@@ -39,6 +39,7 @@ mod listeners;
 mod listening;
 mod log;
 mod overrides;
+mod plan;
 mod pools;
 mod ramp;
 mod reload;
