@@ -217,8 +217,11 @@ mod tests {
     #[test]
     fn what_can_not_be_routed_has_no_part_in_the_demand_around_it() {
         let spread = visited(&recorded(&[("8.0.0.0/6", 12.0)]));
-        let expected = [("8.0.0.0/7", 8.0), ("11.0.0.0/8", 4.0)];
-        assert_eq!(spread, expected.map(|(network, demand)| (network.to_owned(), demand)));
+        let of = |first: &str| {
+            let within = spread.iter().filter(|(network, _)| network.starts_with(first));
+            within.map(|(_, demand)| demand).sum::<f64>()
+        };
+        assert_eq!(["8.", "9.", "10.", "11."].map(of), [4.0, 4.0, 0.0, 4.0]);
     }
 
     #[test]
