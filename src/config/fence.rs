@@ -343,3 +343,101 @@ fn az_set(element: Value<'_>, faults: &mut Faults) -> Option<Placed<AzSet>> {
     };
     Some(Placed { value, span: element.span })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Environment;
+    use crate::config::policy::policy;
+    use crate::config::server::server;
+    use crate::config::shared::Scope;
+    use crate::span::FileId;
+    use crate::wire::Name;
+
+    const SERVER: &str = r#"
+        az.dublin = { country = "IE", region = "Europe" }
+        az.ohio = { country = "US" }
+        az.nowhere = {}
+        group.west = ["country:US", "continent:EU"]
+    "#;
+
+    /// The codes of the faults that the fences of these pools have, each a failover pool of all azs.
+    fn codes(pools: &[(&str, &str)]) -> Vec<&'static str> {
+        let pool = |(name, keys): &(&str, &str)| {
+            format!(
+                "[pool.{name}]\npolicy = \"failover\"\norder = [\"ohio\"]\n{keys}\n\
+                 endpoints.dublin = [\"192.0.2.1\"]\nendpoints.ohio = [\"192.0.2.2\"]\n\
+                 endpoints.nowhere = [\"192.0.2.3\"]\n"
+            )
+        };
+        let text: String = pools.iter().map(pool).collect();
+        let (directory, environment) = (Path::new(""), Environment::default());
+        let (server, faults) = server(SERVER.as_bytes(), FileId(0), directory, &environment);
+        assert_eq!(faults, []);
+        let origin = Name::from_text(b"app.example", &Name::root()).unwrap();
+        let (policy, faults) = policy(text.as_bytes(), FileId(1), &origin, directory);
+        assert!(!faults.iter().any(Diagnostic::is_error), "{faults:?}");
+        let ground = Ground { azs: &server.azs, groups: &server.groups };
+        let faults = check_fences(Scope::of_zone(&policy, &server.shared).pools(), ground);
+        faults.iter().map(|fault| fault.code).collect()
+    }
+
+    /// The faults of a pool with these keys and rules that falls back to one with those.
+    fn fallen(pool: [&str; 2], fallback: [&str; 2]) -> Vec<&'static str> {
+        let [pool, fallback] =
+            [pool, fallback].map(|[keys, rules]| format!("{keys}\nrules = [{rules}]"));
+        let pool = format!("all_down = \"fallback\"\nfallback = \"spare\"\n{pool}");
+        codes(&[("web", &pool), ("spare", &fallback)])
+    }
+
+    const LEAVES: [&str; 1] = ["pool/fallback-outside-fence"];
+
+    #[test]
+    fn an_az_is_in_a_group_by_its_country_and_by_that_country_s_continent() {
+        let outside = |count| vec![Code::OutsideFence.text(); count];
+        assert_eq!(codes(&[("web", "allow = [\"group:west\"]")]), outside(1));
+        assert_eq!(codes(&[("web", "allow = [\"group:eu\"]")]), outside(2));
+    }
+
+    #[test]
+    fn regions_are_spelled_as_the_azs_spell_them() {
+        let unknown = [Code::UnknownRegion.text()];
+        assert_eq!(codes(&[("web", "allow = [\"region:europe\", \"az:ohio\"]")]), unknown);
+    }
+
+    #[test]
+    fn what_is_not_understood_has_no_other_faults() {
+        let keys = "allow = [\"az:dublino\"]\nrules = [{ clients = [\"country:FR\"], \
+                    prefer = [\"ohio\"], allow = [\"group:east\"] }]";
+        assert_eq!(codes(&[("web", keys)]), [Code::UnknownAz.text()]);
+    }
+
+    const EU: &str = "{ clients = [\"group:eu\"], allow = [\"group:eu\"] },";
+    const GERMANY: &str = "{ clients = [\"country:DE\"], allow = [\"group:eu\"] },";
+    const NET: &str = "{ clients = [\"net:10.0.0.0/8\"], prefer = [\"ohio\"] },";
+
+    #[test]
+    fn a_fallback_holds_the_clients_of_a_rule_by_a_rule_that_has_them_all() {
+        assert_eq!(fallen(["", GERMANY], ["", ""]), LEAVES);
+        assert_eq!(fallen(["", GERMANY], ["", EU]), [""; 0]);
+        assert_eq!(fallen(["", EU], ["", GERMANY]), LEAVES);
+    }
+
+    #[test]
+    fn a_rule_ahead_counts_but_for_clients_that_one_ahead_would_have_had_before() {
+        let france = "{ clients = [\"country:FR\"], prefer = [\"ohio\"] },";
+        let rules = format!("{france}{EU}");
+        assert_eq!(fallen(["", EU], ["", &rules]), LEAVES);
+        assert_eq!(fallen(["", &rules], ["", &rules]), [""; 0]);
+    }
+
+    #[test]
+    fn pools_that_may_go_by_different_addresses_of_a_client_have_no_clients_in_common() {
+        assert_eq!(fallen(["", EU], ["ecs = false", EU]), LEAVES);
+        let with_net = format!("{EU}{NET}");
+        assert_eq!(fallen(["", &with_net], ["", EU]), LEAVES);
+        assert_eq!(fallen(["", &with_net], ["", &with_net]), [""; 0]);
+    }
+}

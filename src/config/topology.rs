@@ -320,6 +320,17 @@ mod tests {
     }
 
     #[test]
+    fn pools_of_other_azs_share_no_view_though_their_fences_leave_the_same() {
+        let fenced = "allow = [\"az:singapore\"]";
+        let one = "names.www = \"web\"\n[pool.web]\nendpoints.singapore = [\"203.0.113.20\"]\n";
+        let (topology, _) =
+            topology_of(&[("a.example.", &pool("web", fenced, "")), ("b.example.", one)]);
+        let specs: Vec<_> = topology.views.values().collect();
+        let [fenced, one] = specs[..] else { panic!("two views: {specs:?}") };
+        assert_eq!((fenced, &fenced.azs[..]), (one, &[AzId(1)][..]));
+    }
+
+    #[test]
     fn an_endpoint_is_probed_at_its_address_and_the_check_s_port_or_where_it_says() {
         let text = r#"
             names.www = "web"
