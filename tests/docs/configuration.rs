@@ -106,7 +106,7 @@ fn every_code_is_documented_with_its_severity_and_every_documented_code_exists()
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let own = Code::ALL.into_iter().map(|code| (code.text(), word(code.severity())));
+    let own = Code::ALL.iter().map(|code| (code.text(), word(code.severity())));
     let known: BTreeMap<_, _> = own.chain(FaultKind::CODES.iter().copied()).collect();
     let rows = DIAGNOSTICS.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
     let documented: BTreeMap<_, _> =
