@@ -1,8 +1,10 @@
-//! A host that suspects its own network.
+//! A host that suspects its own network, and the address that it probes from.
+
+use std::net::TcpListener;
 
 use super::daemon::eventually;
 use super::failover::assert_all_home;
-use super::fleet::{Fleet, POLICY};
+use super::fleet::{Fleet, POLICY, with_probe};
 use super::support::server::{Behaviour, Server};
 
 #[test]
@@ -39,6 +41,16 @@ fn a_reference_that_answers_has_silent_azs_go() {
     daemon.wait("sydney is out of app.example:web");
     let status = host.meridian(&["status"]).success();
     assert!(status.contains(&format!("reference {} answers\n", reference.address())));
+}
+
+#[test]
+fn probes_come_from_the_configured_source() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = Fleet::new().host(&with_probe("SYDNEY", listener.local_addr().unwrap()));
+    host.append("meridian.toml", "[probe]\nsource = [\"127.0.0.2\"]\n");
+    let _daemon = host.launch();
+    let (_, peer) = listener.accept().unwrap();
+    assert_eq!(peer.ip().to_string(), "127.0.0.2");
 }
 
 fn all(fleet: &Fleet, behaviour: Behaviour) {
