@@ -10,7 +10,8 @@ use std::time::Duration;
 use meridian::clock::Clock;
 use meridian::health::check::Tls;
 use meridian::health::{
-    Cause, Check, CheckKind, MonitorId, MonitorSpec, Outcome, Thresholds, TlsFault, Verdict,
+    Cause, Check, CheckKind, Condition, MonitorId, MonitorSpec, Outcome, Thresholds, TlsFault,
+    Verdict,
 };
 use meridian::id::IdVec;
 use meridian::probe::{Driver, Observed, PlanFault, Prober, Probes};
@@ -238,6 +239,65 @@ async fn the_status_is_judged_before_the_body() {
     let server = Server::http(Behaviour::reply(500, "ready"));
     let spec = searching("ready", http(server.address()));
     assert_eq!(verdict(&spec).await, Verdict::Failure(Cause::Status(500)));
+}
+
+// The conditions.
+
+#[tokio::test]
+async fn a_body_that_meets_the_conditions_succeeds() {
+    let server = Server::http(Behaviour::reply(200, r#"{"lag": 1, "role": "primary"}"#));
+    let spec = ready(&["$.lag < 5", "$.role == 'primary'"], http(server.address()));
+    assert_eq!(verdict(&spec).await, Verdict::Success);
+}
+
+#[tokio::test]
+async fn a_condition_that_does_not_hold_is_unfit_and_no_failure() {
+    let server = Server::http(Behaviour::reply(200, r#"{"lag": 12, "role": "replica"}"#));
+    let spec = ready(&["$.lag < 20", "$.role == 'primary'"], http(server.address()));
+    let Verdict::Unfit(cause) = verdict(&spec).await else { panic!("not unfit") };
+    assert_eq!(cause.to_string(), "not ready: $.role is \"replica\", wanted == 'primary'");
+}
+
+#[tokio::test]
+async fn the_status_is_judged_before_the_conditions() {
+    let server = Server::http(Behaviour::reply(503, r#"{"lag": 12}"#));
+    let spec = ready(&["$.lag < 5"], http(server.address()));
+    assert_eq!(verdict(&spec).await, Verdict::Failure(Cause::Status(503)));
+}
+
+#[tokio::test]
+async fn the_substring_is_looked_for_before_the_conditions() {
+    let server = Server::http(Behaviour::reply(200, r#"{"lag": 12}"#));
+    let spec = searching("ready", ready(&["$.lag < 5"], http(server.address())));
+    assert_eq!(verdict(&spec).await, Verdict::Failure(Cause::Body("ready".to_owned())));
+}
+
+#[tokio::test]
+async fn a_body_with_conditions_that_is_not_json_fails() {
+    let server = Server::http(Behaviour::reply(200, "lag=1"));
+    let spec = ready(&["$.lag < 5"], http(server.address()));
+    assert_eq!(verdict(&spec).await, Verdict::Failure(Cause::NotJson));
+}
+
+#[tokio::test]
+async fn a_body_with_conditions_that_is_cut_off_fails() {
+    let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"lag\": 1}";
+    let server = Server::http(Behaviour::Reply(reply.to_vec()));
+    let spec = ready(&["$.lag < 5"], http(server.address()));
+    assert_eq!(verdict(&spec).await, Verdict::Failure(Cause::Closed));
+}
+
+#[tokio::test]
+async fn a_body_with_conditions_may_have_64_kib_and_no_more() {
+    let body = |length: usize| {
+        let rest = r#"{"lag": 1}"#;
+        [" ".repeat(length - rest.len()).as_str(), rest].concat()
+    };
+    let server = Server::http(Behaviour::reply(200, &body(64 * 1024)));
+    let spec = ready(&["$.lag < 5"], http(server.address()));
+    assert_eq!(verdict(&spec).await, Verdict::Success);
+    server.behave(Behaviour::reply(200, &body(64 * 1024 + 1)));
+    assert_eq!(verdict(&spec).await, Verdict::Failure(Cause::LongBody));
 }
 
 // TLS.
@@ -677,6 +737,15 @@ fn searching(wanted: &str, spec: MonitorSpec) -> MonitorSpec {
     changed(spec, |kind| {
         if let CheckKind::Http { body, .. } = kind {
             *body = Some(wanted.to_owned());
+        }
+    })
+}
+
+fn ready(conditions: &[&str], spec: MonitorSpec) -> MonitorSpec {
+    let conditions = conditions.iter().map(|text| Condition::parse(text).unwrap());
+    changed(spec, |kind| {
+        if let CheckKind::Http { ready, .. } = kind {
+            *ready = conditions.collect();
         }
     })
 }

@@ -439,8 +439,7 @@ fn state(state: AzState) -> &'static str {
 /// keeps up.
 fn cause(az: &route::AzStatus) -> Option<String> {
     let free = az.endpoints.iter().filter(|it| it.overridden.is_none() && !it.counts_as_up);
-    let failures =
-        free.filter_map(|it| Some(it.monitor.as_ref()?.last_failure.as_ref()?.cause.clone()));
+    let failures = free.filter_map(|it| it.monitor.as_ref()?.why_not_up());
     let orders = az
         .endpoints
         .iter()

@@ -243,6 +243,33 @@ mod tests {
 
     proptest! {
         #[test]
+        fn what_is_lost_unsuppressed_stays_within_the_documented_bound(
+            gaps in proptest::collection::vec(0u64..1500, 1..100),
+            suppress in 1.0f64..5.0,
+            reuse in 0.05f64..0.99,
+        ) {
+            let points = |number| Points::of(number).unwrap();
+            let reuse = reuse * suppress;
+            let damping = Damping { suppress: points(suppress), reuse: points(reuse), ..DAMPING };
+            let (mut penalty, mut now, mut seen) = (None::<Penalty>, 0, Vec::new());
+            for gap in gaps {
+                now += gap;
+                if !penalty.is_some_and(|it| it.suppresses(at(now).mono)) {
+                    seen.push(now);
+                }
+                penalty = Some(Penalty::with_loss(penalty.as_ref(), &damping, at(now)));
+            }
+            let mean = (suppress + 1.0 - reuse) / ((suppress + 1.0) / reuse).ln();
+            let decay = std::f64::consts::LN_2 / damping.half_life.as_secs_f64();
+            for (index, &from) in seen.iter().enumerate() {
+                for (count, &to) in (1..).zip(&seen[index..]) {
+                    let bound = suppress + 1.0 + suppress.max(mean) * decay * (to - from) as f64;
+                    assert!(f64::from(count) <= bound + 0.01, "{count} in {} s", to - from);
+                }
+            }
+        }
+
+        #[test]
         fn nothing_is_suppressed_longer_than_the_longest(gaps in proptest::collection::vec(0u64..2000, 1..50)) {
             let mut now = 0;
             let losses: Vec<u64> = gaps.iter().map(|gap| { now += gap; now }).collect();

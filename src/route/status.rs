@@ -210,6 +210,17 @@ pub struct MonitorStatus {
     pub next_probe: Wall,
 }
 
+impl MonitorStatus {
+    /// Why an endpoint doesn't count as up by what is measured.
+    pub fn why_not_up(&self) -> Option<String> {
+        let penalty = self.penalty.filter(|it| it.suppressed_until.is_some());
+        match (self.state, penalty) {
+            (HealthState::Up, Some(penalty)) => Some(format!("lost too often: {penalty}")),
+            _ => self.last_failure.as_ref().map(|failure| failure.cause.clone()),
+        }
+    }
+}
+
 /// What losses cost a monitor. As in `penalty 2.97, suppressed until 2026-11-24T14:00:00Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownPenalty {

@@ -42,6 +42,7 @@ mod overrides;
 mod plan;
 mod pools;
 mod ramp;
+mod readiness;
 mod reload;
 mod replaced;
 mod restart;

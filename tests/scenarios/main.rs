@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is a verdict")]
 
+mod flaps;
 mod language;
 mod verdict;
 mod words;

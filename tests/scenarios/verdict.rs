@@ -214,7 +214,12 @@ fn shares_of(
     shares
 }
 
-fn answer(story: &Story, ask: &Ask, (topology, table): &Served) -> (Vec<IpAddr>, Duration) {
+/// The addresses that a client is given, and for how long.
+pub(crate) fn answer(
+    story: &Story,
+    ask: &Ask,
+    (topology, table): &Served,
+) -> (Vec<IpAddr>, Duration) {
     let (pool, routes) = find(topology, table, &ask.pool);
     let preference = preference(story, &ask.client);
     let decide = |pool: &Pool, routes: &PoolRoutes| {
