@@ -218,16 +218,16 @@ fn probed(endpoint: &EndpointStatus, now: Wall) -> String {
         HealthState::Unfit => "unfit",
     };
     let mut text = format!("{state} for {}", age(now, monitor.since));
+    if let Some(penalty) = &monitor.penalty {
+        let _ = write!(text, ", penalty {}", penalty.points);
+        if let Some(until) = penalty.suppressed_until {
+            let _ = write!(text, ", suppressed for {} more", span(until.saturating_since(now)));
+        }
+    }
     let next = span(monitor.next_probe.saturating_since(now));
     let _ = write!(text, ", next probe in {next}");
     if let Some(failure) = &monitor.last_failure {
         let _ = write!(text, "; last failure {}: {}", ago(now, failure.at), failure.cause);
-    }
-    if let Some(penalty) = &monitor.penalty {
-        let _ = write!(text, "; penalty {}", penalty.points);
-        if let Some(until) = penalty.suppressed_until {
-            let _ = write!(text, ", suppressed for {} more", span(until.saturating_since(now)));
-        }
     }
     if let Some(until) = endpoint.kept_until {
         let left = span(until.saturating_since(now));

@@ -30,6 +30,7 @@ mod cookies;
 mod demo;
 mod disk;
 mod failover;
+mod flapping;
 mod floods;
 mod guard;
 mod identity;
