@@ -105,7 +105,7 @@ fn write_files(directory: &Path, port: u16, check: &str) {
     let http = free_port();
     let mut policy = format!(
         "[names]\nwww = \"web\"\n[check.web]\ntype = \"http\"\nport = {http}\npath = \"/healthz\"\n\
-         {check}[pool.web]\ncheck = \"web\"\nhold = \"3s\"\n[pool.web.endpoints]\n"
+         suppress = 0\n{check}[pool.web]\ncheck = \"web\"\nhold = \"3s\"\n[pool.web.endpoints]\n"
     );
     for ((name, location), host) in AZS.iter().zip(1..) {
         server.push_str(&format!("[az.{name}]\nlocation = {location}\n"));

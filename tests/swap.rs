@@ -82,6 +82,7 @@ type = "tcp"
 port = 80
 fall = 3
 rise = 3
+suppress = 0
 [pool.web]
 check = "web"
 hold = "10s"

@@ -87,12 +87,9 @@ impl fmt::Display for Transition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { reason, endpoints_up, endpoints, .. } = self;
         write!(f, "{reason}, {endpoints_up} of {endpoints} endpoints up")?;
-        match self.first_failure {
-            Some(first) => {
-                let ago = self.at.mono.saturating_since(first);
-                write!(f, " (first failure {:.1} s ago)", ago.as_secs_f64())?;
-            }
-            None => {}
+        if let Some(first) = self.first_failure {
+            let ago = self.at.mono.saturating_since(first);
+            write!(f, " (first failure {:.1} s ago)", ago.as_secs_f64())?;
         }
         match &self.suppressed {
             Some(penalty) => write!(f, "; lost too often: {penalty}"),
