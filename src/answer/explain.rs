@@ -435,8 +435,8 @@ fn state(state: AzState) -> &'static str {
     }
 }
 
-/// The causes of the endpoints that are not up, each once, the overrides of endpoints, and what the guard
-/// keeps up.
+/// The causes of the endpoints that are not up, each once, the overrides of endpoints, and what the
+/// guard keeps up.
 fn cause(az: &route::AzStatus) -> Option<String> {
     let free = az.endpoints.iter().filter(|it| it.overridden.is_none() && !it.counts_as_up);
     let failures = free.filter_map(|it| it.monitor.as_ref()?.why_not_up());

@@ -360,7 +360,11 @@ impl Control {
         }
         self.note(&overrides, now);
         for change in &guard {
-            tracing::warn!("{change}");
+            if change.is_disproof() {
+                tracing::info!("{change}");
+            } else {
+                tracing::warn!("{change}");
+            }
         }
         if save {
             self.save.get_or_insert(now.mono + SAVE_PAUSE);

@@ -1,9 +1,9 @@
 //! The guard: is it the azs that fell silent, or this host's own network?
 //!
-//! When most azs go silent in an address family at nearly the same time, the prober suspects itself in
-//! that family, and what would go down by silence waits: until the azs answer again, until a reference
-//! answers, or until the hold is over. What proves the way, and be it a refusal, is never waited with,
-//! and neither is the silence of one az.
+//! When most azs go silent in an address family at nearly the same time, the prober suspects itself
+//! in that family, and what would go down by silence waits: until the azs answer again, until a
+//! reference answers, or until the hold is over. What proves the way, and be it a refusal, never
+//! waits, and neither does the silence of one az.
 //!
 //! It goes by what the probes hear, and by which monitors are up; what follows for azs is decided
 //! elsewhere, from monitors that are then up for longer. `super::guarding` asks it.
@@ -54,8 +54,8 @@ pub fn reference(target: SocketAddr) -> MonitorSpec {
     MonitorSpec { target, check: Arc::new(Check { kind: CheckKind::Tcp, thresholds }) }
 }
 
-/// This host began to suspect its own network in an address family, or no longer does. Its `Display` is
-/// what operators read.
+/// This host began to suspect its own network in an address family, or no longer does. Its
+/// `Display` is what operators read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GuardChange {
     /// It began.
@@ -91,13 +91,29 @@ pub enum GuardEnd {
     Answered,
 }
 
+impl GuardChange {
+    /// Whether a suspicion ended since the way is there.
+    pub fn is_disproof(&self) -> bool {
+        matches!(self, Self::Ended { why, .. } if why.is_disproof())
+    }
+}
+
+impl GuardEnd {
+    fn is_disproof(self) -> bool {
+        match self {
+            Self::Held => false,
+            Self::Reference(_) | Self::Answered => true,
+        }
+    }
+}
+
 impl fmt::Display for GuardChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Began { family, silent, of, hold } => write!(
                 f,
-                "{} of {of} azs went silent over {family} ({}): this host suspects its own network, and \
-                 what is silent over {family} stays in service for {} s at most",
+                "{} of {of} azs went silent over {family} ({}): this host suspects its own \
+                 network, and what is silent over {family} stays in service for {} s at most",
                 silent.len(),
                 silent.join(", "),
                 hold.as_secs_f64()
@@ -233,8 +249,8 @@ impl Guard {
         self.listeners[id].azs.iter().any(is_silent)
     }
 
-    /// The azs that went silent in a family within the window before `at` or since, and how many were
-    /// up, if the silent ones are too many to be believed.
+    /// The azs that went silent in a family within the window before `at` or since, and how many
+    /// were up, if too many are silent to be believed.
     pub(super) fn incredible(
         &self,
         family: Family,
@@ -262,8 +278,8 @@ impl Guard {
         is_most.then_some((silent, up))
     }
 
-    /// What is heard of the az that has these monitors. What went down by a silence that is not recent
-    /// was not up.
+    /// What is heard of the az that has these monitors. What went down by a silence that is not
+    /// recent was not up.
     fn heard(
         &self,
         monitors: &[MonitorId],
@@ -288,10 +304,7 @@ impl Guard {
 
     /// Ends a suspicion that began then.
     pub(super) fn end(&mut self, family: Family, began: Monotonic, why: GuardEnd, now: Monotonic) {
-        let is_disproved = match why {
-            GuardEnd::Held => false,
-            GuardEnd::Reference(_) | GuardEnd::Answered => true,
-        };
+        let is_disproved = why.is_disproof();
         let last = Some(Suspicion { began, ended: now, is_disproved });
         self.ways.insert(family, Way { suspected_since: None, last });
     }
