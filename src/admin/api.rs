@@ -208,7 +208,7 @@ impl From<Unordered> for Failure {
                 | OrderError::Target(_),
             ) => StatusCode::BAD_REQUEST,
             Unordered::Refused(OrderError::NotOverridden(_)) => StatusCode::NOT_FOUND,
-            Unordered::Refused(OrderError::Last(_)) => StatusCode::CONFLICT,
+            Unordered::Refused(OrderError::Last(_) | OrderError::Unsafe(_)) => StatusCode::CONFLICT,
             Unordered::Refused(OrderError::NotWritten(_)) | Unordered::Stopped(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::geo::{Place, PointSource, Slot};
 use crate::route::{
-    self, AllDown, AzState, ClientSet, Family, Match, Policy, ShownOverride, ViewSpec,
+    self, AllDown, AzState, ClientSet, Family, Match, Policy, ShownKept, ShownOverride, ViewSpec,
 };
 use crate::time::Wall;
 use crate::wire::edns::OPTION_CLIENT_SUBNET;
@@ -171,6 +171,9 @@ pub struct ExplainedAz {
     /// The strongest override of it, here or in every pool.
     #[serde(rename = "override")]
     pub overridden: Option<ShownOverride>,
+    /// Why it is given as usual though it is lost: safety rules keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<ShownKept>,
     /// Why it is in that state and what is ordered of its endpoints, where that is known.
     pub cause: Option<String>,
     /// What came of it.
@@ -414,6 +417,7 @@ fn explained_azs(
             weight: topology.views[pool.view].weight(az_id),
             state: state(routes.azs[position].state).into(),
             overridden: az_health.and_then(|az| az.overridden.clone()),
+            kept: az_health.and_then(|az| az.kept.clone()),
             cause: az_health.and_then(cause),
             verdict,
         })

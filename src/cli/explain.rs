@@ -155,7 +155,8 @@ fn placed(place: &ExplainedPlace) -> String {
 }
 
 fn ordered(az: &ExplainedAz, width: usize) -> String {
-    let ExplainedAz { name, distance_km, bias, weight, state, overridden, cause, verdict } = az;
+    let ExplainedAz { name, distance_km, bias, weight, state, overridden, kept, cause, verdict } =
+        az;
     let distance = distance(*distance_km);
     let bias = if *bias == 1.0 { String::new() } else { format!(" x {bias}") };
     let weight = weight.map(|weight| format!(" weight {weight}")).unwrap_or_default();
@@ -169,7 +170,8 @@ fn ordered(az: &ExplainedAz, width: usize) -> String {
         Some(order) => format!("{order}; measured {state}"),
         None => state.clone(),
     };
-    format!("{name:<width$}  {distance:>9}{bias}{weight}  {verdict:<11}  {state}{cause}")
+    let kept = kept.as_ref().map(|kept| format!("; kept: {kept}")).unwrap_or_default();
+    format!("{name:<width$}  {distance:>9}{bias}{weight}  {verdict:<11}  {state}{cause}{kept}")
 }
 
 fn fenced(FencedOut { name, distance_km, fence }: &FencedOut, width: usize) -> String {

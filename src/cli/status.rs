@@ -56,6 +56,9 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
     guard(out, &status.health.guard, *now)?;
     for pool in &status.health.pools {
         writeln!(out, "\npool {}", pool.name)?;
+        for rule in &pool.broken_rules {
+            writeln!(out, "  {rule}: overrides in force keep it from them")?;
+        }
         for az in &pool.azs {
             writeln!(out, "  {:<16} {}", az.name, az_state(az, *now))?;
             for endpoint in &az.endpoints {
@@ -150,6 +153,9 @@ fn guard(out: &mut String, guard: &GuardStatus, now: Wall) -> std::fmt::Result {
 fn az_state(az: &AzStatus, now: Wall) -> String {
     if az.outside_fence {
         return format!("outside the fence; measured {}", measured_up(az, now));
+    }
+    if let Some(kept) = &az.kept {
+        return format!("kept in service; measured {}; {kept}", measured_up(az, now));
     }
     let forced = match &az.overridden {
         Some(order) => forced(order),

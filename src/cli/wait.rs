@@ -348,11 +348,12 @@ mod tests {
             name: name.into(),
             eligible: state == ShownAzState::Eligible,
             outside_fence: false,
+            kept: None,
             state,
             overridden: None,
             endpoints: vec![],
         };
-        let pool = |name: &str, azs| PoolStatus { name: name.into(), azs };
+        let pool = |name: &str, azs| PoolStatus { name: name.into(), azs, broken_rules: vec![] };
         let held = ShownAzState::Held { until: Wall::default() };
         let of = |mumbai, paris| vec![az("mumbai", mumbai), az("paris", paris)];
         vec![

@@ -155,6 +155,14 @@ pub enum Code {
     MisplacedRamp,
     /// A pool that keeps clients from data not to be trusted gives it when nothing else is left.
     FailsOpen,
+    /// A safety rule that can't hold.
+    ImpossibleSafety,
+    /// A safety rule that always holds.
+    IdleSafety,
+    /// Safety rules need every az of a pool.
+    NoFailover,
+    /// Safety rules keep an az in service, so that `all_down` never comes about.
+    UnreachableAllDown,
     /// A pool's fallback falls back itself.
     ChainedFallback,
     /// A pool of addresses falls back to a CNAME pool, or the reverse.
@@ -364,6 +372,10 @@ impl Code {
             Self::MisplacedFallback => "pool/misplaced-fallback",
             Self::MisplacedRamp => "pool/misplaced-ramp",
             Self::FailsOpen => "pool/fails-open",
+            Self::ImpossibleSafety => "pool/impossible-safety",
+            Self::IdleSafety => "pool/idle-safety",
+            Self::NoFailover => "pool/no-failover",
+            Self::UnreachableAllDown => "pool/unreachable-all-down",
             Self::ChainedFallback => "pool/chained-fallback",
             Self::MixedFallback => "pool/mixed-fallback",
             Self::UnknownRegion => "pool/unknown-region",
@@ -401,6 +413,8 @@ impl Code {
             | Self::UnusedPool
             | Self::Unchecked
             | Self::NoIpv6
+            | Self::NoFailover
+            | Self::UnreachableAllDown
             | Self::IdleRule
             | Self::UntoldClients
             | Self::Unprobed
@@ -466,6 +480,8 @@ impl Code {
             | Self::NoFallback
             | Self::MisplacedFallback
             | Self::MisplacedRamp
+            | Self::ImpossibleSafety
+            | Self::IdleSafety
             | Self::ChainedFallback
             | Self::MixedFallback
             | Self::UnknownRegion

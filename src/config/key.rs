@@ -35,7 +35,7 @@ pub enum Default {
 }
 
 /// Every table of every file, in the order of the documentation.
-pub const TABLES: [&KeyTable; 17] = [
+pub const TABLES: &[&KeyTable] = &[
     &SERVER_FILE,
     &SERVER,
     &TCP,
@@ -53,6 +53,8 @@ pub const TABLES: [&KeyTable; 17] = [
     &ENDPOINTS,
     &ENDPOINT,
     &RULE,
+    &SAFETY,
+    &NEED,
 ];
 
 /// The tables of meridian.toml.
@@ -225,10 +227,14 @@ pub(super) const POOL: KeyTable = KeyTable {
         key("min_up", Default::Example, "1"),
         key("family_down", Default::Example, r#""drop""#),
         key("allow", Default::Other, r#"["country:IN", "group:eu"]"#),
+        key("min_live", Default::Other, r#""50%""#),
+        key("max_removed", Default::Other, r#""50%""#),
+        key("removed_within", Default::Example, r#""10m""#),
         key("ecs", Default::Example, "true"),
         key("max_answers", Default::Example, "8"),
         table("endpoints", "[pool.web.endpoints]"),
         table("rules", "[[pool.web.rules]]"),
+        table("safety", "[pool.web.safety]"),
     ],
 };
 
@@ -253,6 +259,19 @@ pub(super) const RULE: KeyTable = KeyTable {
     ],
 };
 
+/// Its keys are rules, its values what they need.
+pub(super) const SAFETY: KeyTable = KeyTable { header: "[pool.NAME.safety]", keys: &[] };
+
+pub(super) const NEED: KeyTable = KeyTable {
+    header: "a safety rule",
+    keys: &[
+        key("at_least", Default::Other, "1"),
+        key("of", Default::Other, r#"["mumbai", "singapore"]"#),
+        key("all", Default::Other, r#"["mumbai", "singapore"]"#),
+        key("any", Default::Other, r#"["mumbai", "singapore"]"#),
+    ],
+};
+
 /// What `az`, `group`, `check`, `pool`, `names` and `endpoints` have by the operator's own names.
 pub(super) const AZ_ENTRY: Key = table("mumbai", "[az.mumbai]");
 pub(super) const GROUP_ENTRY: Key =
@@ -261,6 +280,8 @@ pub(super) const CHECK_ENTRY: Key = table("web", "[check.web]");
 pub(super) const POOL_ENTRY: Key = table("web", "[pool.web]");
 pub(super) const NAMES_ENTRY: Key = key("www", Default::Other, r#""web""#);
 pub(super) const WEIGHTS_ENTRY: Key = key("mumbai", Default::Other, "3");
+pub(super) const SAFETY_ENTRY: Key =
+    key("asia", Default::Other, r#"{ at_least = 1, of = ["mumbai", "singapore"] }"#);
 pub(super) const ENDPOINTS_ENTRY: Key = key("mumbai", Default::Other, r#"["203.0.113.10"]"#);
 
 impl KeyTable {

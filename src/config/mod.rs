@@ -37,6 +37,7 @@ mod pool;
 mod reader;
 mod readiness;
 mod readings;
+mod safety;
 mod server;
 mod settings;
 mod shared;

@@ -12,6 +12,7 @@ use super::failback::failback;
 use super::fence::{Fence, fence};
 use super::key;
 use super::reader::{Faults, Placed, Table, Value, report_duplicates};
+use super::safety::{SafetyEntry, safety};
 use super::suggestion::{did_you_mean, list};
 use super::weights::weights;
 use crate::route::{Address, Failback, FamilyDown, MAX_WINDOWS, MinUp, ViewSpec};
@@ -38,6 +39,7 @@ pub(super) struct PoolEntry {
     pub(super) min_up: MinUp,
     pub(super) family_down: FamilyDown,
     pub(super) allow: Option<Fence>,
+    pub(super) safety: SafetyEntry,
     pub(super) ecs: bool,
     pub(super) max_answers: NonZeroUsize,
     pub(super) azs: Vec<PoolAzEntry>,
@@ -118,6 +120,7 @@ pub(super) fn pool(
             .unwrap_or(MinUp::Count(1)),
         family_down: choice(&table, "family_down", &FAMILY_DOWN, FamilyDown::Drop, faults),
         allow: fence(&table, faults),
+        safety: safety(&table, faults),
         ecs: ecs.unwrap_or(true),
         max_answers: max_answers(&table, faults),
         azs: azs(&table, origin, faults),
@@ -135,6 +138,7 @@ pub(super) fn pool(
         pool.report_check(&table, faults);
         pool.report_fallback(&table, faults);
         pool.report_failing_open(&table, faults);
+        pool.report_safety(&table, faults);
     }
     Some(pool)
 }
@@ -224,7 +228,7 @@ impl PoolEntry {
         let azs = || self.azs.iter().map(|az| az.az.value.as_str());
         let preferred = self.rules.iter().flat_map(|rule| &rule.prefer);
         let weighted = self.weights.iter().map(|(az, _)| az);
-        for named in self.order.iter().chain(preferred).chain(weighted) {
+        for named in self.order.iter().chain(preferred).chain(weighted).chain(self.safety.azs()) {
             if azs().all(|az| az != named.value) {
                 let message = format!("pool `{}` has no az `{}`", self.name, named.value);
                 let remedy = did_you_mean(&named.value, azs())

@@ -110,7 +110,10 @@ impl<'g> Builder<'g> {
         });
         let mut azs: Vec<_> = azs.collect();
         azs.sort_by_key(|az| az.az);
-        let view = self.view(entry, azs.iter().map(|az| az.az).collect());
+        let ids: Vec<AzId> = azs.iter().map(|az| az.az).collect();
+        let view = self.view(entry, ids.clone());
+        let given = &self.topology.views[view].azs;
+        let safety = entry.safety.built(&ids, given, |name| self.az(name));
         Pool {
             name,
             view,
@@ -122,6 +125,7 @@ impl<'g> Builder<'g> {
             failback: entry.failback,
             min_up: entry.min_up,
             family_down: entry.family_down,
+            safety,
             ecs: entry.ecs,
             max_answers: entry.max_answers,
         }

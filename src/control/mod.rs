@@ -36,7 +36,9 @@ use crate::answer::{Generation, Snapshot};
 use crate::clock::Clock;
 use crate::config::Environment;
 use crate::probe::{Driver, Observed, Prober};
-use crate::route::{Director, Effects, Eligibility, Event, Overrides, Saved, Transition};
+use crate::route::{
+    Director, Effects, Eligibility, Event, Keeping, KeepingChange, Overrides, Saved, Transition,
+};
 use crate::serve::{Shared, Transports};
 use crate::store::{Store, StoreError};
 use crate::time::{Monotonic, Now};
@@ -335,6 +337,7 @@ impl Control {
             routes,
             transitions,
             awaiting,
+            kept,
             overrides,
             broken,
             guard,
@@ -357,6 +360,15 @@ impl Control {
         }
         for limit in &broken {
             tracing::warn!("{limit}: displaced clients find no room elsewhere");
+        }
+        for Keeping { target, change } in &kept {
+            match change {
+                KeepingChange::Kept(why) => {
+                    tracing::warn!("{target} is kept in service by safety rules: {why}");
+                }
+                KeepingChange::Eligible => tracing::info!("{target} is kept no more: it is up"),
+                KeepingChange::LetGo => tracing::info!("{target} is kept no more"),
+            }
         }
         self.note(&overrides, now);
         for change in &guard {

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::route::{
     Eligibility, Event, NotOverridden, Override, OverrideChange, OverrideKind, Overrides, Refusal,
-    Share, Target, TargetError, Transition,
+    Share, Target, TargetError, Transition, Unsafe,
 };
 use crate::time::{Now, Wall};
 
@@ -86,6 +86,9 @@ pub enum OrderError {
     /// Pools would be left with nothing eligible.
     #[error("{0}; --even-if-last does it even so")]
     Last(Refusal),
+    /// Safety rules would break.
+    #[error("{0}; --even-if-last is no way round a safety rule")]
+    Unsafe(Unsafe),
     /// There is nothing to clear.
     #[error(transparent)]
     NotOverridden(#[from] NotOverridden),
@@ -357,8 +360,8 @@ impl Control {
             }
         };
         let in_force = self.director.overrides();
-        if !even_if_last && let Err(refusal) = self.director.consider(&order, now) {
-            return self.refuse(order, refusal, reply, now);
+        if let Err(error) = self.is_allowed(&order, even_if_last, now) {
+            return self.refuse(order, error, reply, now);
         }
         let mut next = in_force.clone();
         let mut entries = vec![];
@@ -385,9 +388,16 @@ impl Control {
         })
     }
 
+    fn is_allowed(&self, order: &Override, even_if_last: bool, now: Now) -> Result<(), OrderError> {
+        self.director.permits(order, now).map_err(OrderError::Unsafe)?;
+        if even_if_last {
+            return Ok(());
+        }
+        self.director.consider(order, now).map_err(OrderError::Last)
+    }
+
     /// Has a refusal written into the audit log, with what is in force as it is.
-    fn refuse(&mut self, order: Override, refusal: Refusal, reply: Reply, now: Now) {
-        let error = OrderError::Last(refusal);
+    fn refuse(&mut self, order: Override, error: OrderError, reply: Reply, now: Now) {
         let Override { kind, given, by, .. } = &order;
         tracing::warn!(%kind, given, by, "{kind} of {given} by {by} is refused: {error}");
         let entry = Entry {
@@ -441,8 +451,8 @@ impl Control {
         match then {
             Then::Give { order, even_if_last, reply } => {
                 // Azs may have been lost while the disk wrote.
-                if !even_if_last && let Err(refusal) = self.director.consider(&order, now) {
-                    return self.refuse(order, refusal, reply, now);
+                if let Err(error) = self.is_allowed(&order, even_if_last, now) {
+                    return self.refuse(order, error, reply, now);
                 }
                 let Override { kind, given, by, reason, until, .. } = &order;
                 tracing::info!(

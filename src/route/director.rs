@@ -52,6 +52,10 @@ pub struct Director {
     /// Until when azs that operators took out are fresh.
     pub(super) fresh: BTreeSet<(Monotonic, PoolAzIndex)>,
     pub(super) guard: Guard,
+    /// When the pace of safety rules may let the next az of a pool go.
+    pub(super) paced: BTreeSet<(Monotonic, PoolId)>,
+    /// Why azs are eligible or not that safety rules have yet to judge.
+    pub(super) reasons: BTreeMap<PoolAzIndex, (Reason, Option<Monotonic>)>,
     seed: u64,
     start: Start,
     saved_at: Monotonic,
@@ -108,6 +112,8 @@ impl Director {
             forces: Forces::new(),
             fresh: BTreeSet::new(),
             guard: Guard::default(),
+            paced: BTreeSet::new(),
+            reasons: BTreeMap::new(),
             seed,
             start: Start::Waiting { until: now.mono + startup_wait },
             saved_at: now.mono,
@@ -125,15 +131,17 @@ impl Director {
                 let last = saved.last_up(&pool.name, &topology.azs[az.az].name);
                 az.endpoints.iter().map(|it| last.contains(&it.address.to_string())).collect()
             },
+            service: saved.service(pool, &topology.azs[az.az].name, now),
         };
         let forces = director.forces_in(&topology, &director.overrides, now);
         let pools = assess(&topology, &watches, remember, &forces, now);
         director.install(routing, watches, pools, forces);
         let own = director.routing.topology.azs.values().map(|az| saved.load(&az.name)).collect();
         director.restart_spilling(own, now);
+        let mut effects = Effects::none(director.epoch);
+        director.keep_all_safe(now, &mut effects);
         director.publication = Publication::new(director.all_routes());
 
-        let mut effects = Effects::none(director.epoch);
         effects.overrides = expired.into_iter().map(OverrideChange::Expired).collect();
         effects.probes = director.pending_probes();
         effects.routes = Some(director.routes());
@@ -176,6 +184,7 @@ impl Director {
             self.ends.remove(&(until, index));
             self.reassess(index, Trigger::Deadline, now, &mut touched, &mut effects);
         }
+        self.keep_safe(now, &mut touched, &mut effects);
         for (&pool, positions) in &mut touched {
             effects.save |= self.remember_what_is_up(pool, positions);
         }
@@ -294,7 +303,11 @@ impl Director {
         let (before, stood) = (*before, *stood);
         let forced = self.forces.get(&index);
         let (place, known) = ((pool, families, az), (before, &**while_unknown));
-        let (after, stands) = look(&topology, &self.watches, place, known, forced, now);
+        let (mut after, mut stands) = look(&topology, &self.watches, place, known, forced, now);
+        if let Some(state) = self.health(index).returns_kept(after, pool.failback, now.wall) {
+            let known = (state, known.1);
+            (after, stands) = look(&topology, &self.watches, place, known, forced, now);
+        }
 
         let health = &mut self.pools[pool_id].azs[usize::from(position)];
         let ends_at = after.ends_at(now);
@@ -307,7 +320,13 @@ impl Director {
             self.ends.insert((until, index));
         }
         touched.entry(pool_id).or_default().insert(position);
-        if stood.is_eligible() != stands.is_eligible() {
+        let differs = stood.is_eligible() != stands.is_eligible();
+        if pool.safety.is_some() {
+            if differs || matches!(trigger, Trigger::Override(_)) {
+                let reason = self.reason(index, before, trigger);
+                self.reasons.insert(index, reason);
+            }
+        } else if differs {
             let (reason, first_failure) = self.reason(index, before, trigger);
             let suppressed = self.suppression(trigger, now);
             let transition = self.transition(index, reason, now);
@@ -373,7 +392,7 @@ impl Director {
             pool_name: pool.name.clone(),
             az: az.az,
             az_name: self.routing.topology.azs[az.az].name.clone(),
-            to: if health.standing.is_eligible() {
+            to: if health.is_in_service() {
                 Eligibility::Eligible
             } else {
                 Eligibility::NotEligible
@@ -413,6 +432,7 @@ impl Director {
         self.ends.clear();
         let suppressed = |(id, watch): (_, &Watch)| Some((watch.monitor.suppressed_until()?, id));
         self.suppressions = watches.iter().filter_map(suppressed).collect();
+        self.paced.clear();
         for (id, pool) in routing.topology.pools.iter() {
             for ((position, az), health) in (0u16..).zip(&pool.azs).zip(&pools[id].azs) {
                 let index = (id, position);
@@ -477,6 +497,7 @@ impl Director {
             self.suppressions.first().map(|&(until, _)| until),
             self.fresh.first().map(|&(until, _)| until),
             self.guard.due(&self.routing.topology.guard),
+            self.paced.first().map(|&(until, _)| until),
             (!self.watches.is_empty()).then_some(self.saved_at + SAVE_EVERY),
         ];
         effects.wake = deadlines.into_iter().flatten().min();

@@ -441,6 +441,7 @@ mod tests {
             failback: Failback::Auto,
             min_up: MinUp::Count(1),
             family_down: FamilyDown::Drop,
+            safety: None,
             ecs: true,
             max_answers: NonZeroUsize::MIN,
         }

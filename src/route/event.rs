@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::spill::Limit;
 use super::{
-    GuardChange, Override, OverrideChange, Preferences, RoutingTable, Target, Topology, Transition,
-    ViewId,
+    GuardChange, Keeping, Override, OverrideChange, Preferences, RoutingTable, Target, Topology,
+    Transition, ViewId,
 };
 use crate::health::{MonitorId, Outcome};
 use crate::id::IdVec;
@@ -68,6 +68,8 @@ pub struct Effects {
     pub transitions: Vec<Transition>,
     /// The azs of pools that are up again and now await an operator's release.
     pub awaiting: Vec<Target>,
+    /// The azs that safety rules keep in service, or need no more.
+    pub kept: Vec<Keeping>,
     /// The overrides that were given or ended: [`overrides`](super::Director::overrides) differs from
     /// what was last written down.
     pub overrides: Vec<OverrideChange>,
@@ -121,6 +123,7 @@ impl Effects {
             routes: None,
             transitions: Vec::new(),
             awaiting: Vec::new(),
+            kept: Vec::new(),
             overrides: Vec::new(),
             broken: Vec::new(),
             guard: Vec::new(),

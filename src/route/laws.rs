@@ -31,6 +31,7 @@ mod failback;
 mod guard;
 mod overrides;
 mod recomputed;
+mod safety;
 
 use recomputed::kind;
 
@@ -464,10 +465,14 @@ const TARGETS: [&str; 9] = [
 ];
 
 /// A pool before its ids are known: the azs with their endpoints, and the rest.
-type Drawn = (Vec<(usize, Vec<(u8, bool, bool)>)>, AllDown, FamilyDown, MinUp, Back, u16);
+type Drawn =
+    (Vec<(usize, Vec<(u8, bool, bool)>)>, AllDown, FamilyDown, MinUp, Back, u16, DrawnSafety);
 
 /// How long an az is held, and how it comes back.
 type Back = (u64, Failback);
+
+/// `min_live`, which azs a rule needs one of by position, and a pace; 0 is none.
+type DrawnSafety = (usize, u8, usize);
 
 fn topology() -> impl Strategy<Value = Topology> {
     let endpoint = (0u8..4, any::<bool>(), bool::weighted(0.9));
@@ -493,7 +498,8 @@ fn topology() -> impl Strategy<Value = Topology> {
         1 => Just(Failback::Manual),
     ];
     let back = (hold, failback);
-    let pool = (azs, all_down, family_down, min_up, back, 80u16..82);
+    let safety = prop_oneof![Just((0, 0, 0)), (0usize..3, 0u8..8, 0usize..3)];
+    let pool = (azs, all_down, family_down, min_up, back, 80u16..82, safety);
     collection::vec(option::weighted(0.7, pool), 1..4).prop_map(|pools| compile(&pools))
 }
 
@@ -505,7 +511,8 @@ fn compile(drawn: &[Option<Drawn>]) -> Topology {
         topology.azs.push(Az { name, location: None, country: None, bias: 1.0 });
     }
     for (index, drawn) in drawn.iter().enumerate() {
-        let Some((azs, all_down, family_down, min_up, (hold, failback), port)) = drawn else {
+        let Some((azs, all_down, family_down, min_up, (hold, failback), port, rules)) = drawn
+        else {
             continue;
         };
         let azs: Vec<PoolAz> = azs
@@ -513,6 +520,7 @@ fn compile(drawn: &[Option<Drawn>]) -> Topology {
             .map(|(az, endpoints)| pool_az(&mut topology, *az, endpoints, *port))
             .collect();
         let view = view(&mut topology, &azs);
+        let count = azs.len();
         topology.pools.push(Pool {
             name: format!("pool{index}"),
             view,
@@ -524,6 +532,7 @@ fn compile(drawn: &[Option<Drawn>]) -> Topology {
             failback: *failback,
             min_up: *min_up,
             family_down: *family_down,
+            safety: safety::drawn(*rules, count),
             ecs: true,
             max_answers: NonZeroUsize::MIN,
         });

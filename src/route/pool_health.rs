@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::director::PoolAzIndex;
 use super::eligibility::{Counted, Families, WhileUnknown, judge};
+use super::keeping::Service;
 use super::row::Rank;
 use super::standing::{Forced, Standing, stand};
 use super::{AllDown, AzState, Pool, PoolAz, PoolId, Topology};
@@ -29,6 +30,8 @@ pub(super) struct PoolHealth {
     pub(super) azs: Vec<AzHealth>,
     /// Whether any endpoint is up; kept only for pools that go by what was up last.
     pub(super) is_up: bool,
+    /// When safety rules let the next az go; only where one is kept.
+    pub(super) paced: Option<Monotonic>,
 }
 
 /// An az of a pool.
@@ -45,6 +48,8 @@ pub(super) struct AzHealth {
     /// Parallel to the az's endpoints: whether it is of the last set of the pool that was up; in
     /// pools that don't go by that, never.
     pub(super) was_up: Box<[bool]>,
+    /// What safety rules go by.
+    pub(super) service: Service,
 }
 
 /// What is known of an az of a pool before its endpoints are looked at.
@@ -52,6 +57,8 @@ pub(super) struct Remembered {
     pub(super) state: AzState,
     pub(super) while_unknown: Box<[WhileUnknown]>,
     pub(super) was_up: Box<[bool]>,
+    /// Without what it is measured now.
+    pub(super) service: Service,
 }
 
 /// What overrides say, where they say anything.
@@ -69,7 +76,7 @@ pub(super) fn assess(
     let pools = topology.pools.iter().map(|(id, pool)| {
         let families = Families::of(pool);
         let azs = (0u16..).zip(&pool.azs).map(|(position, az)| {
-            let Remembered { state, while_unknown, mut was_up } = remember(pool, az);
+            let Remembered { state, while_unknown, mut was_up, mut service } = remember(pool, az);
             if pool.all_down != AllDown::Last {
                 was_up.fill(false);
             }
@@ -77,9 +84,10 @@ pub(super) fn assess(
             let (state, standing) =
                 look(topology, watches, (pool, families, az), (state, &while_unknown), forced, now);
             let ends_at = state.ends_at(now);
-            AzHealth { state, ends_at, standing, while_unknown, was_up }
+            service.is_in |= standing.is_eligible();
+            AzHealth { state, ends_at, standing, while_unknown, was_up, service }
         });
-        PoolHealth { families, azs: azs.collect(), is_up: false }
+        PoolHealth { families, azs: azs.collect(), is_up: false, paced: None }
     });
     pools.collect()
 }
@@ -110,7 +118,8 @@ pub(super) fn look(
 
 impl AzHealth {
     pub(super) fn rank(&self) -> Rank {
-        self.standing.rank(self.was_up.contains(&true))
+        let rank = self.standing.rank(self.was_up.contains(&true));
+        if self.service.is_kept { rank.kept(self.service.slots) } else { rank }
     }
 }
 

@@ -9,7 +9,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::eligibility::WhileUnknown;
-use super::pool_health::{PoolHealth, Remembered, Watches, assess};
+use super::keeping::Service;
+use super::pool_health::{AzHealth, PoolHealth, Remembered, Watches, assess};
 use super::{Address, AzState, Director, Effects, Pool, PoolAz, PoolId, Reason, Routing, Topology};
 use crate::health::{Monitor, MonitorId, MonitorSpec};
 use crate::id::IdVec;
@@ -47,6 +48,7 @@ impl Director {
         let own = own.collect();
         self.install(routing, watches, pools, forces);
         self.restart_spilling(own, now);
+        self.keep_all_safe(now, effects);
         self.report(&old, &was_eligible, now, effects);
         effects.probes = self.pending_probes();
         effects.routes = self.publish_all();
@@ -115,7 +117,8 @@ impl Director {
         let Some(place) = old.azs.get(&(pool.name.as_str(), name)) else {
             let while_unknown = az.endpoints.iter().map(|_| new_endpoint).collect();
             let was_up = az.endpoints.iter().map(|_| false).collect();
-            return Remembered { state: AzState::Awaited, while_unknown, was_up };
+            let service = Service::default();
+            return Remembered { state: AzState::Awaited, while_unknown, was_up, service };
         };
         let health = &self.pools[place.pool].azs[place.position];
         let while_unknown = az.endpoints.iter().map(|endpoint| {
@@ -148,11 +151,12 @@ impl Director {
             | AzState::Down
             | AzState::Awaited) => state,
         };
-        Remembered { state, while_unknown, was_up }
+        let service = health.service_under(pool.safety.as_ref(), now);
+        Remembered { state, while_unknown, was_up, service }
     }
 
     fn eligibility(&self) -> IdVec<PoolId, Box<[bool]>> {
-        let of = |pool: &PoolHealth| pool.azs.iter().map(|az| az.standing.is_eligible()).collect();
+        let of = |pool: &PoolHealth| pool.azs.iter().map(AzHealth::is_in_service).collect();
         self.pools.values().map(of).collect()
     }
 
@@ -169,7 +173,7 @@ impl Director {
             for ((position, az), health) in (0u16..).zip(&pool.azs).zip(&self.pools[id].azs) {
                 let name = topology.azs[az.az].name.as_str();
                 let Some(place) = old.azs.get(&(pool.name.as_str(), name)) else { continue };
-                if was_eligible[place.pool][place.position] != health.standing.is_eligible() {
+                if was_eligible[place.pool][place.position] != health.is_in_service() {
                     let transition = self.transition((id, position), Reason::Reload, now);
                     effects.transitions.push(transition);
                 }

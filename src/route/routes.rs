@@ -59,8 +59,9 @@ impl Director {
         }
     }
 
-    /// The addresses of a family that an az gives in its tier. Where it gives all and the pool goes
-    /// by what was up last, that alone, if there is any.
+    /// The addresses of a family that an az gives in its tier. Where it gives all, as one does that a
+    /// safety rule keeps and of which nothing is up, and the pool goes by what was up last, that alone,
+    /// if there is any.
     fn given(
         &self,
         index: PoolAzIndex,
@@ -69,7 +70,7 @@ impl Director {
     ) -> impl Iterator<Item = IpAddr> {
         let pool = &self.routing.topology.pools[index.0];
         let az = &pool.azs[usize::from(index.1)];
-        let AzHealth { standing, while_unknown, was_up, .. } = self.health(index);
+        let AzHealth { standing, while_unknown, was_up, service, .. } = self.health(index);
         let counted = counted(&self.watches, az, while_unknown);
         let counted: Vec<Option<Counted>> = match self.forces.get(&index) {
             None => counted.map(Some).collect(),
@@ -82,16 +83,20 @@ impl Director {
             });
             given.filter_map(|(_, (endpoint, _))| endpoint.ip()).collect()
         };
-        let addresses = match (giving, pool.all_down) {
-            (Giving::Nothing, _) => Vec::new(),
-            (Giving::Up, _) => given(&|_, counted| counted == Counted::Up),
-            (Giving::Alive, _) => given(&|_, counted| counted.is_alive()),
-            (Giving::All, AllDown::Last) => {
-                let last = given(&|position, _| was_up[position]);
-                if last.is_empty() { given(&|_, _| true) } else { last }
-            }
-            (Giving::All, _) => given(&|_, _| true),
+        let addresses = match giving {
+            Giving::Nothing => return Vec::new().into_iter(),
+            Giving::Up => given(&|_, counted| counted == Counted::Up),
+            Giving::Alive => given(&|_, counted| counted.is_alive()),
+            Giving::All => Vec::new(),
         };
+        if !addresses.is_empty() || giving != Giving::All && !service.is_kept {
+            return addresses.into_iter();
+        }
+        let last = match pool.all_down {
+            AllDown::Last => given(&|position, _| was_up[position]),
+            AllDown::Open | AllDown::Closed | AllDown::Fallback(_) => Vec::new(),
+        };
+        let addresses = if last.is_empty() { given(&|_, _| true) } else { last };
         addresses.into_iter()
     }
 }

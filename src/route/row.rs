@@ -195,6 +195,12 @@ impl Admits {
 const ALL: u16 = Slot::COUNT as u16;
 
 impl Rank {
+    /// The rank of an az that a safety rule keeps, for clients in slots below `slots`.
+    pub(crate) fn kept(self, slots: u16) -> Self {
+        let admits = Admits { eligible: slots, ..self.admits };
+        Self { tier: Some(Tier::Eligible), goes_first: true, motion: Motion::Moving, admits }
+    }
+
     /// What it is for clients in a slot.
     fn in_slot(self, slot: u16) -> InSlot {
         let Self { tier, goes_first, motion, admits } = self;

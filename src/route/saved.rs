@@ -29,6 +29,9 @@ pub struct Saved {
     /// the slots below which clients have it even so. Never too old to start from.
     #[serde(default)]
     pub awaiting_release: BTreeMap<String, BTreeMap<String, u16>>,
+    /// By full pool name and az name, what safety rules keep in service, and what went of late.
+    #[serde(default)]
+    pub service: BTreeMap<String, BTreeMap<String, SavedService>>,
     /// By full pool name and az name, the addresses or names that were up in the last moment when any of the
     /// pool was; for pools with `all_down = "last"`.
     #[serde(default)]
@@ -61,6 +64,26 @@ pub struct SavedRamp {
     pub from: u16,
     /// How many steps of it are taken; none is taken back.
     pub steps: u16,
+}
+
+/// What safety rules know of an az.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SavedService {
+    /// A rule keeps it.
+    Kept {
+        /// Since when it is lost.
+        since: Wall,
+        /// For clients in slots below this one.
+        slots: u16,
+    },
+    /// It went out of service.
+    Removed {
+        /// When.
+        at: Wall,
+        /// For how long the pace counts it.
+        within: Duration,
+    },
 }
 
 impl Saved {
@@ -162,6 +185,7 @@ impl Director {
                 saved.keep(pool, &topology.azs[az.az].name, health.state, now);
             }
         }
+        saved.service = self.service_by_name();
         saved.last_up = self.last_up_by_name();
         let own = |(id, az): (_, &Az)| Some((az.name.clone(), self.own_load(id)?));
         saved.loads = topology.azs.iter().filter_map(own).collect();
@@ -310,6 +334,7 @@ mod tests {
             holds: [("web".to_owned(), [("mumbai".to_owned(), wall)].into())].into(),
             ramps: BTreeMap::new(),
             awaiting_release: BTreeMap::new(),
+            service: BTreeMap::new(),
             last_up: BTreeMap::new(),
             loads: [("mumbai".to_owned(), 812.5)].into(),
         };

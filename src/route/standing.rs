@@ -63,6 +63,11 @@ impl Standing {
         self.tier == Some(Tier::Eligible)
     }
 
+    /// Whether what operators say keeps it from clients.
+    pub(super) fn is_out(&self) -> bool {
+        matches!(self.tier, None | Some(Tier::Drained))
+    }
+
     /// The slots below this one are given it as usual.
     pub(super) fn admitted(&self) -> u16 {
         if self.is_eligible() { self.admits.eligible.min(self.admits.undrained) } else { 0 }

@@ -9,7 +9,9 @@ use super::eligibility::Counted;
 use super::pool_health::counted;
 use super::spill::Limit;
 use super::standing::Force;
-use super::{AzState, Director, GuardStatus, Override, OverrideKind, PoolAz, Share};
+use super::{
+    AzState, Director, GuardStatus, NeededRule, Override, OverrideKind, PoolAz, Share, ShownKept,
+};
 use crate::geo::Slot;
 use crate::health::{HealthState, Monitor, MonitorId, Points, Setback, Thresholds};
 use crate::time::{Now, Wall};
@@ -61,6 +63,9 @@ pub struct PoolStatus {
     pub name: String,
     /// In the order of their names.
     pub azs: Vec<AzStatus>,
+    /// The safety rules that what operators ordered breaks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken_rules: Vec<NeededRule>,
 }
 
 /// An az of a pool.
@@ -72,6 +77,9 @@ pub struct AzStatus {
     pub eligible: bool,
     /// Whether the pool's fence leaves it out, so that it never is.
     pub outside_fence: bool,
+    /// Why it is given as usual though it is lost: safety rules keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<ShownKept>,
     /// What is measured, whatever is ordered.
     #[serde(flatten)]
     pub state: ShownAzState,
@@ -258,6 +266,7 @@ impl Director {
                 .zip(&pool.azs)
                 .map(|(position, az)| self.az_status((id, position), az, now))
                 .collect(),
+            broken_rules: self.broken_rules(id),
         });
         Status {
             ready: self.is_ready(),
@@ -290,11 +299,12 @@ impl Director {
         });
         AzStatus {
             name: self.routing.topology.azs[az.az].name.clone(),
-            eligible: health.standing.is_eligible(),
             outside_fence: {
                 let topology = &self.routing.topology;
                 topology.is_outside_fence(&topology.pools[index.0], az.az)
             },
+            eligible: health.is_in_service(),
+            kept: self.shown_kept(index, now),
             state: shown_state(health.state, now),
             overridden: forced
                 .and_then(|forced| forced.az)

@@ -12,7 +12,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Capacities, Failback, GuardSettings};
+use super::{Capacities, Failback, GuardSettings, Safety};
 use crate::geo::{Asn, Continent, Country, Point, Subdivision};
 use crate::health::{MonitorId, MonitorSpec};
 use crate::id::{Id, IdVec};
@@ -86,6 +86,8 @@ pub struct Pool {
     pub min_up: MinUp,
     /// What a lost address family means for its az.
     pub family_down: FamilyDown,
+    /// Which azs must stay in service whatever happens; `None`: it has no such rules.
+    pub safety: Option<Safety>,
     /// Whether EDNS Client Subnet is honoured.
     pub ecs: bool,
     /// The most addresses in an answer. No az has more than [`MAX_WINDOWS`] times as many of a

@@ -65,6 +65,12 @@ pub enum Reason {
     /// An endpoint came up.
     #[error("up")]
     Up,
+    /// A safety rule needs it in service.
+    #[error("kept by a safety rule")]
+    Kept,
+    /// No safety rule needs it in service any more.
+    #[error("let go by the safety rules")]
+    LetGo,
     /// The files changed.
     #[error("reload")]
     Reload,

@@ -23,6 +23,16 @@ use meridian::route::{
 use meridian::span::Severity;
 use meridian::time::Wall;
 
+fn rule() -> NeededRule {
+    NeededRule { name: "eu".into(), needs: "1 of dublin, frankfurt".into() }
+}
+
+/// By rules.
+fn kept() -> Option<ShownKept> {
+    let instead = vec!["dublin".into()];
+    Some(ShownKept { rules: vec![rule()], instead, until: Some(Wall::default()) })
+}
+
 /// Of something.
 fn order() -> Option<ShownOverride> {
     Some(ShownOverride {
@@ -57,6 +67,7 @@ pub(crate) fn status() -> Status {
         kept_until: Some(at),
     };
     let az = AzStatus {
+        kept: kept(),
         name: "mumbai".into(),
         eligible: false,
         state: ShownAzState::Ramping { until: at, share: 20 },
@@ -64,7 +75,8 @@ pub(crate) fn status() -> Status {
         overridden: order(),
         endpoints: vec![endpoint],
     };
-    let pool = PoolStatus { name: "app.example:web".into(), azs: vec![az] };
+    let pool =
+        PoolStatus { name: "app.example:web".into(), azs: vec![az], broken_rules: vec![rule()] };
     Status {
         version: "0".into(),
         started_at: at,
@@ -130,6 +142,7 @@ pub(crate) fn explanation() -> Explanation {
         network: "49.36.8.0/22".into(),
     };
     let az = ExplainedAz {
+        kept: kept(),
         name: "mumbai".into(),
         distance_km: Some(16.0),
         bias: 1.0,

@@ -8,8 +8,9 @@
 //!            [half_life D] [suppress N] [reuse N]     suppress 0: losses cost nothing
 //! pool NAME [check NAME|none] [hold D] [ttl D] [min_ttl D] [min_up N|N%]
 //!           [all_down open|closed|last|fallback POOL] [family_down drop|az]
-//!           [failback auto|ramp D|manual] [allow AZ,AZ…]
+//!           [failback auto|ramp D|manual] [allow AZ,AZ…] [min_live N] [max_removed N within D]
 //!   AZ ADDRESS…
+//!   safety NAME N of NEED…            a rule; a need is an az, or `( N of NEED… )`
 //! client NAME AZ [KM]…                the azs in the order of this client's preference, and how far they
 //!                                     are; each client stands for as many
 //! az NAME [load N] [soft N hard N]    what a demand file states of its load, and its capacity
@@ -49,6 +50,8 @@
 //! at T POOL/AZ is drained|forced-up|forced-down measured eligible|held|…
 //! at T ADDRESS is up|down|unfit|suppressed|unknown [because "PART"]
 //! at T ADDRESS is kept|not-kept        as the guard says
+//! at T POOL/AZ is kept measured held|down|… [because "PART"]
+//! at T POOL breaks RULE…|no rule      what is ordered does
 //! at T sockets are open|closed
 //! by T POOL/AZ in|out [because "PART"]
 //! between T and T POOL/AZ in|out [because "PART"]
@@ -69,7 +72,9 @@ use std::time::Duration;
 
 use meridian::health::{Cause, Damping, Points, Thresholds};
 use meridian::route::spill::Capacity;
-use meridian::route::{Failback, Family, FamilyDown, GuardSettings, MinUp, OverrideKind, Share};
+use meridian::route::{
+    Failback, Family, FamilyDown, GuardSettings, MinUp, OverrideKind, Pace, Share,
+};
 
 use crate::words::Words;
 
@@ -122,7 +127,18 @@ pub(crate) struct StoryPool {
     pub(crate) family_down: FamilyDown,
     /// Its fence; all azs where it is empty.
     pub(crate) allow: Vec<String>,
+    pub(crate) min_live: Option<usize>,
+    pub(crate) pace: Option<Pace>,
+    /// Rules by their names.
+    pub(crate) safety: BTreeMap<String, StoryNeed>,
     pub(crate) azs: BTreeMap<String, Vec<IpAddr>>,
+}
+
+/// What a safety rule needs; azs by their names.
+#[derive(Clone, Debug)]
+pub(crate) enum StoryNeed {
+    Az(String),
+    AtLeast(usize, Vec<StoryNeed>),
 }
 
 /// What a pool without anything up gives; a fallback by its name.
@@ -232,6 +248,11 @@ pub(crate) enum Expected {
         /// In an operator's words; `None`: it is under no override.
         overridden: Option<String>,
         state: String,
+        because: Option<String>,
+    },
+    Breaks {
+        pool: String,
+        rules: Vec<String>,
     },
     Endpoint {
         address: IpAddr,
@@ -487,7 +508,7 @@ impl Story {
                 }
                 (Err(_), Some((pool, az))) => {
                     words.expect("is")?;
-                    let orders = ["drained", "forced-up", "forced-down"];
+                    let orders = ["drained", "forced-up", "forced-down", "kept"];
                     let overridden = orders.into_iter().find(|order| words.take(order));
                     if overridden.is_some() {
                         words.expect("measured")?;
@@ -505,7 +526,16 @@ impl Story {
                     ];
                     let state = words.one_of(&states.map(|state| (state, state.to_owned())))?;
                     let overridden = overridden.map(str::to_owned);
-                    Expected::Az { pool: pool.to_owned(), az: az.to_owned(), overridden, state }
+                    let because = words.because()?;
+                    let (pool, az) = (pool.to_owned(), az.to_owned());
+                    Expected::Az { pool, az, overridden, state, because }
+                }
+                (Err(_), None) if words.take("breaks") => {
+                    let rules = if words.take("no") { vec![] } else { words.rest() };
+                    if rules.is_empty() {
+                        words.expect("rule")?;
+                    }
+                    Expected::Breaks { pool: subject.to_owned(), rules }
                 }
                 (Err(_), None) if words.take("carries") => {
                     let (az, load) = (subject.to_owned(), words.number()?);
@@ -596,6 +626,12 @@ impl Setting {
     }
 
     fn az(&mut self, pool: &str, words: &mut Words) -> Result<(), String> {
+        if words.take("safety") {
+            let name = words.next()?.to_owned();
+            let need = need(words)?;
+            self.pools.get_mut(pool).ok_or("no such pool")?.safety.insert(name, need);
+            return Ok(());
+        }
         let az = words.next()?.to_owned();
         let mut addresses = Vec::new();
         for word in words.rest() {
@@ -604,6 +640,21 @@ impl Setting {
         self.pools.get_mut(pool).ok_or("no such pool")?.azs.insert(az, addresses);
         Ok(())
     }
+}
+
+fn need(words: &mut Words) -> Result<StoryNeed, String> {
+    let count = words.number()?;
+    words.expect("of")?;
+    let mut of = Vec::new();
+    while words.peek().is_some_and(|word| word != ")") {
+        if words.take("(") {
+            of.push(need(words)?);
+            words.expect(")")?;
+        } else {
+            of.push(StoryNeed::Az(words.next()?.to_owned()));
+        }
+    }
+    Ok(StoryNeed::AtLeast(count, of))
 }
 
 fn answer(words: &mut Words) -> Result<Expected, String> {
@@ -756,6 +807,9 @@ fn pool(words: &mut Words) -> Result<StoryPool, String> {
         all_down: StoryAllDown::Open,
         family_down: FamilyDown::Drop,
         allow: Vec::new(),
+        min_live: None,
+        pace: None,
+        safety: BTreeMap::new(),
         azs: BTreeMap::new(),
     };
     while words.peek().is_some() {
@@ -790,6 +844,12 @@ fn pool(words: &mut Words) -> Result<StoryPool, String> {
                     "fallback" => StoryAllDown::Fallback(words.next()?.to_owned()),
                     word => return Err(format!("{word:?} is no way to be down")),
                 };
+            }
+            "min_live" => pool.min_live = Some(words.number()?),
+            "max_removed" => {
+                let most = words.number()?;
+                words.expect("within")?;
+                pool.pace = Some(Pace { most, within: words.duration()? });
             }
             "family_down" => {
                 let ways = [("drop", FamilyDown::Drop), ("az", FamilyDown::Az)];

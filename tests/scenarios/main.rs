@@ -104,6 +104,13 @@ stories! {
     ramp
     restart
     restart_disputed
+    safety_force_down
+    safety_min_live
+    safety_pace
+    safety_ramp
+    safety_reload
+    safety_restart
+    safety_rules
     shared_monitor
     slow_loss
     slow_start

@@ -100,8 +100,21 @@ fn check(
             let count = times.count();
             if count <= *at_most { Ok(()) } else { Err(format!("there were {count}")) }
         }
-        Expected::Az { pool, az, overridden, state } => {
-            let found = az_state(status(), pool, az);
+        Expected::Breaks { pool, rules } => {
+            let mut pools = status().pools.iter();
+            let pool = pools.find(|known| known.name == *pool).ok_or("it is unheard of")?;
+            let broken = pool.broken_rules.iter().map(|rule| &rule.name);
+            if broken.clone().eq(rules) {
+                Ok(())
+            } else {
+                Err(format!("it breaks {:?}", broken.collect::<Vec<_>>()))
+            }
+        }
+        Expected::Az { pool, az, overridden, state, because } => {
+            let (found, kept) = az_state(status(), pool, az);
+            if let Some(part) = because.as_ref().filter(|part| !kept.contains(part.as_str())) {
+                return Err(format!("because {kept:?}, not {part:?}"));
+            }
             let expected = match overridden {
                 Some(order) => format!("{order} measured {state}"),
                 None => state.clone(),
@@ -249,11 +262,16 @@ fn same(found: &[IpAddr], told: &[IpAddr]) -> bool {
     found.iter().collect::<BTreeSet<_>>() == told.iter().collect::<BTreeSet<_>>()
 }
 
-fn az_state(status: &Status, pool: &str, az: &str) -> String {
+/// The state of an az, and why it is kept, if it is.
+fn az_state(status: &Status, pool: &str, az: &str) -> (String, String) {
     let pools = status.pools.iter().filter(|known| known.name == pool);
     let mut azs = pools.flat_map(|pool| &pool.azs).filter(|known| known.name == az);
-    let Some(az) = azs.next() else { return "unheard of".into() };
+    let Some(az) = azs.next() else {
+        return ("unheard of".into(), String::new());
+    };
+    let kept = az.kept.as_ref().map(ToString::to_string);
     let order = match az.overridden.as_ref().map(|order| order.kind) {
+        None if kept.is_some() => "kept measured ",
         None => "",
         Some(OverrideKind::Drain) => "drained measured ",
         Some(OverrideKind::ForceUp) => "forced-up measured ",
@@ -270,7 +288,7 @@ fn az_state(status: &Status, pool: &str, az: &str) -> String {
         ShownAzState::Down => "down",
         ShownAzState::Awaited => "awaited",
     };
-    format!("{order}{state}")
+    (format!("{order}{state}"), kept.unwrap_or_default())
 }
 
 fn endpoint(

@@ -15,15 +15,15 @@ use meridian::route::guard::reference;
 use meridian::route::spread::{Share, Spread};
 use meridian::route::status::Status;
 use meridian::route::{
-    AllDown, Az, AzId, Director, Effects, Endpoint, Event, Family, GuardChange, Override,
-    Overrides, Policy, Pool, PoolAz, Preferences, Routing, RoutingTable, Saved, Topology,
-    Transition, ViewSpec,
+    AllDown, Az, AzId, Director, Effects, Endpoint, Event, Family, GuardChange, Need, Override,
+    Overrides, Policy, Pool, PoolAz, Preferences, Routing, RoutingTable, Safety, SafetyRule, Saved,
+    Topology, Transition, ViewSpec,
 };
 use meridian::time::{Monotonic, Now, Wall};
 
 use crate::language::{
-    Action, Behaviour, Clear, Jump, OperatorAnswer, Order, Setting, Story, StoryAllDown, StoryPool,
-    Uplink,
+    Action, Behaviour, Clear, Jump, OperatorAnswer, Order, Setting, Story, StoryAllDown, StoryNeed,
+    StoryPool, Uplink,
 };
 
 /// What happened.
@@ -194,6 +194,7 @@ impl World<'_> {
                 given_at: now.wall,
                 until: Wall::from_epoch(now.wall.since_epoch() + told.lasts),
             };
+            director.permits(&order, now).map_err(|refusal| refusal.to_string())?;
             match told.answer {
                 OperatorAnswer::EvenIfLast => Ok(order),
                 OperatorAnswer::Done | OperatorAnswer::Refused(_) => {
@@ -499,8 +500,34 @@ fn compile(name: &str, pool: &StoryPool, setting: &Setting, topology: &mut Topol
         failback: pool.failback,
         min_up: pool.min_up,
         family_down: pool.family_down,
+        safety: safety(pool),
         ecs: true,
         max_answers: NonZeroUsize::MAX,
+    }
+}
+
+fn safety(pool: &StoryPool) -> Option<Safety> {
+    let all = || pool.azs.keys().cloned().map(StoryNeed::Az).collect();
+    let min_live = pool.min_live.map(|least| ("min_live", StoryNeed::AtLeast(least, all())));
+    let named = pool.safety.iter().map(|(name, need)| (name.as_str(), need.clone()));
+    let rules = min_live
+        .into_iter()
+        .chain(named)
+        .map(|(name, story)| SafetyRule { name: name.to_owned(), need: need(pool, &story) });
+    let rules: Vec<SafetyRule> = rules.collect();
+    let pace = pool.pace;
+    (!rules.is_empty() || pace.is_some()).then_some(Safety { rules, pace })
+}
+
+fn need(pool: &StoryPool, story: &StoryNeed) -> Need {
+    match story {
+        StoryNeed::Az(name) => {
+            let position = pool.azs.keys().position(|az| az == name);
+            Need::Az(position.expect("a rule names azs of its pool") as u16)
+        }
+        StoryNeed::AtLeast(count, of) => {
+            Need::AtLeast { count: *count, of: of.iter().map(|it| need(pool, it)).collect() }
+        }
     }
 }
 

@@ -136,6 +136,7 @@ impl World {
         let is_az_free = kind(&az.overridden).is_none_or(|kind| kind == Drain);
         let is_measured = is_az_free && !matches!(tier, None | Some(Tier::Drained));
         self.hidden(pool, position).is_fresh
+            || az.kept.is_some()
             || is_held
             || is_ramping
             || is_measured && monitors.any(|it| it.failing || it.fresh)
@@ -165,7 +166,7 @@ impl World {
                         .iter()
                         .any(|it| it.address == address.to_string() && it.counts_as_up)
                 };
-                if az.eligible {
+                if az.eligible && az.kept.is_none() {
                     assert!(!given.is_empty() && given.iter().all(is_up));
                 }
             }
@@ -178,7 +179,7 @@ fn positions(pool: &Pool, order: &[AzId]) -> Vec<usize> {
 }
 
 /// The tier of an az, from what is shown of it.
-fn tier_of(pool: &Pool, az: &AzStatus) -> Option<Tier> {
+pub(super) fn tier_of(pool: &Pool, az: &AzStatus) -> Option<Tier> {
     let is_out = |it: &&EndpointStatus| kind(&it.overridden).is_some_and(|it| it != ForceUp);
     let is_forced_down = |it: &EndpointStatus| kind(&it.overridden) == Some(ForceDown);
     let all_are_out = |is_v4: bool| {
