@@ -164,7 +164,7 @@ impl Director {
             let before = *service;
             service.is_in = is_in;
             service.is_kept = is_in && !standing.is_eligible();
-            if service.is_kept && !before.is_in {
+            if service.is_kept && (!before.is_in || service.slots == 0) {
                 service.slots = Admits::ALL.eligible;
             }
             if is_in {

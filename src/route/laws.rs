@@ -64,7 +64,8 @@ proptest! {
                 let is_forced = [&az.overridden, &endpoint.overridden]
                     .iter()
                     .any(|order| kind(order) == Some(ForceUp));
-                assert!(tier >= Tier::AllDown || is_forced || state != Some(HealthState::Unfit));
+                let may_be = is_forced || az.kept.is_some();
+                assert!(tier >= Tier::AllDown || may_be || state != Some(HealthState::Unfit));
             });
         }
     }

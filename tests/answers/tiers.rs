@@ -84,6 +84,7 @@ struct Table {
 impl Table {
     fn of_page() -> Self {
         let (_, section) = PAGE.split_once("## Nothing is up").unwrap();
+        let section = section.split("\n## ").next().unwrap();
         let rows = section.lines().filter_map(|line| line.strip_prefix("| "));
         let rows: Vec<Vec<&str>> =
             rows.map(|row| row.trim_end_matches('|').split('|').map(str::trim).collect()).collect();

@@ -17,8 +17,8 @@ use meridian::diag::{Position, Record, Related};
 use meridian::health::{HealthState, Points};
 use meridian::route::status::{MonitorStatus, PoolStatus, ShownPenalty, ShownSetback};
 use meridian::route::{
-    self, AzStatus, EndpointStatus, Family, GuardStatus, Override, OverrideKind, ReferenceStatus,
-    Share, ShownAzState, ShownOverride, SuspicionStatus,
+    self, AzStatus, EndpointStatus, Family, GuardStatus, NeededRule, Override, OverrideKind,
+    ReferenceStatus, Share, ShownAzState, ShownKept, ShownOverride, SuspicionStatus,
 };
 use meridian::span::Severity;
 use meridian::time::Wall;
