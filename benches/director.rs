@@ -156,6 +156,7 @@ fn routing(addresses: Addresses) -> Routing {
             failback: meridian::route::Failback::Auto,
             min_up: MinUp::Count(1),
             family_down: FamilyDown::Drop,
+            safety: None,
             ecs: true,
             max_answers: NonZeroUsize::MAX,
         });

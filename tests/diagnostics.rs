@@ -1096,6 +1096,85 @@ endpoints.singapore = ["203.0.113.20"]
         )],
     ),
     (
+        Code::ImpossibleSafety,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+min_live = 3
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+
+[pool.web.safety]
+asia = { all = ["mumbai", { at_least = 2, of = ["singapore"] }] }
+"#,
+        )],
+    ),
+    (
+        Code::IdleSafety,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+max_removed = "50%"
+endpoints.mumbai = ["203.0.113.10"]
+"#,
+        )],
+    ),
+    (
+        Code::NoFailover,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+min_live = "51%"
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
+        Code::UnreachableAllDown,
+        &[(
+            "zones/app.example.toml",
+            r#"
+[names]
+www = "web"
+
+[check.web]
+type = "http"
+
+[pool.web]
+check = "web"
+all_down = "closed"
+min_live = 1
+endpoints.mumbai = ["203.0.113.10"]
+endpoints.singapore = ["203.0.113.20"]
+"#,
+        )],
+    ),
+    (
         Code::MisplacedRamp,
         &[(
             "zones/app.example.toml",

@@ -229,7 +229,7 @@ pub(super) const POOL: KeyTable = KeyTable {
         key("allow", Default::Other, r#"["country:IN", "group:eu"]"#),
         key("min_live", Default::Other, r#""50%""#),
         key("max_removed", Default::Other, r#""50%""#),
-        key("removed_within", Default::Example, r#""10m""#),
+        key("removed_within", Default::Other, r#""10m""#),
         key("ecs", Default::Example, "true"),
         key("max_answers", Default::Example, "8"),
         table("endpoints", "[pool.web.endpoints]"),

@@ -78,16 +78,16 @@ fn amount(value: Value<'_>, faults: &mut Faults) -> Option<Amount> {
 }
 
 fn max_removed(table: &Table<'_>, faults: &mut Faults) -> Option<MaxRemoved> {
-    let within = table.get("removed_within", faults);
+    let beside = table.get("removed_within", faults);
+    let within = beside.and_then(|within| within.duration(SHORTEST..=LONGEST, faults));
     let Some(value) = table.get("max_removed", faults) else {
-        if let Some(within) = within {
+        if let Some(within) = beside {
             let message = "`removed_within` says nothing without `max_removed`";
             let fault = Code::MisplacedPoolKey.at(within.key_span, message).label("unused");
             faults.push(fault.remedy("add `max_removed = \"50%\"`, or remove the key"));
         }
         return None;
     };
-    let within = within.and_then(|within| within.duration(SHORTEST..=LONGEST, faults));
     value.string(faults)?;
     match percent(value, 99) {
         Some(percent) => {
@@ -313,10 +313,10 @@ impl PoolEntry {
         if azs.iter().all(|az| !self.safety.is_met(azs.len(), &without(az))) {
             let message = format!("no az of pool `{}` is ever taken out", self.name);
             let fault = Code::NoFailover.at(self.span, message).label("its rules need every az");
-            faults.push(fault.remedy(
-                "a lost az keeps its clients while a rule needs it: ask for fewer azs, or write no \
-                 rule to be told of losses alone",
-            ));
+            faults
+                .push(fault.remedy(
+                    "a lost az keeps its clients while a rule needs it: ask for fewer azs",
+                ));
         }
         let all_down = table.get("all_down", faults);
         let is_ever_empty = self.safety.is_met(azs.len(), &BTreeSet::new());

@@ -230,7 +230,9 @@ impl AzHealth {
         let Some(safety) = safety else { return Service { is_in, ..Service::default() } };
         let pace = safety.pace.zip(self.service.removal);
         let removal = pace.map(|(pace, it)| it.no_later_than(now.mono + pace.within));
-        Service { is_in, removal, ..self.service }
+        let has = self.standing.admits.eligible;
+        let slots = if self.standing.is_eligible() { has } else { self.service.slots };
+        Service { is_in, slots, removal, ..self.service }
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Choice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Tier {
-    /// Eligible azs.
+    /// Eligible azs, and those that safety rules keep.
     Eligible = 1,
     /// Azs with an endpoint up that are held or under `min_up`.
     Alive = 2,

@@ -143,14 +143,21 @@ fn rows() -> Vec<Row> {
 
 /// The keys that hold values, with the section that documents them.
 fn keys(table: &KeyTable) -> Vec<(String, String)> {
-    let section =
-        if table.header == "an endpoint" { "[pool.NAME.endpoints]" } else { table.header };
+    let section = match table.header {
+        "an endpoint" => "[pool.NAME.endpoints]",
+        "a safety rule" => "[pool.NAME.safety]",
+        header => header,
+    };
     let values = table.keys.iter().filter(|key| key.default != Default::Table);
     values.map(|key| (section.to_owned(), key.name.to_owned())).collect()
 }
 
 fn table(section: &str) -> &'static KeyTable {
-    let header = if section == "[pool.NAME.endpoints]" { "an endpoint" } else { section };
+    let header = match section {
+        "[pool.NAME.endpoints]" => "an endpoint",
+        "[pool.NAME.safety]" => "a safety rule",
+        section => section,
+    };
     TABLES.into_iter().find(|table| table.header == header).unwrap()
 }
 

@@ -142,13 +142,13 @@ pub(crate) fn explanation() -> Explanation {
         network: "49.36.8.0/22".into(),
     };
     let az = ExplainedAz {
-        kept: kept(),
         name: "mumbai".into(),
         distance_km: Some(16.0),
         bias: 1.0,
         weight: Some(3),
         state: "down".into(),
         overridden: order(),
+        kept: kept(),
         cause: Some("connection refused".into()),
         verdict: Verdict::PassedOver,
     };

@@ -47,6 +47,7 @@ mod readiness;
 mod reload;
 mod replaced;
 mod restart;
+mod safety;
 mod shared;
 mod simulate;
 mod start;
