@@ -108,9 +108,24 @@ impl Ground<'_> {
         if faults.is_empty() && fences().all(|fence| self.is_whole(fence)) {
             self.check_pool(pool.entry, &mut faults);
             faults.extend(self.fallback_faults(pool));
+            faults.extend(self.impossible_safety(pool.entry));
             faults.extend(pool.entry.too_many_orders(|rule| self.left(pool.entry, rule)));
         }
         faults
+    }
+
+    /// The safety rules that need azs outside the pool's fence.
+    fn impossible_safety(self, pool: &PoolEntry) -> Vec<Diagnostic> {
+        let Some(fence) = &pool.allow else { return Vec::new() };
+        let azs = pool.azs.iter().map(|az| az.az.value.as_str());
+        let given =
+            azs.filter(|az| self.azs.get(*az).is_some_and(|it| self.allows(Some(fence), it)));
+        let all = pool.azs.iter().map(|az| az.az.value.as_str()).collect();
+        if pool.safety.impossible(&all).is_empty() {
+            pool.safety.impossible(&given.collect())
+        } else {
+            Vec::new()
+        }
     }
 
     /// A fault for each name in a fence that means no az: of an az, region or group of clients.

@@ -66,6 +66,12 @@ impl AzState {
         (failback, hold): (Failback, Duration),
         now: Now,
     ) -> Self {
+        if failback == Failback::Manual && self.awaits_or_is_lost() && judgement.is_alive {
+            return match self {
+                Self::AwaitingRelease { .. } => self,
+                _ => Self::AwaitingRelease { admits: 0 },
+            };
+        }
         match judgement.verdict {
             LocalVerdict::Up => match self {
                 Self::Eligible | Self::Awaited => Self::Eligible,
@@ -73,7 +79,6 @@ impl AzState {
                 Self::Held { until, hold } => Self::Held { until, hold },
                 Self::Suppressed { since, .. } => held(since, (failback, hold), now),
                 Self::Ramping(ramp) => failback.go_on(ramp, now.wall),
-                Self::AwaitingRelease { .. } if failback == Failback::Manual => self,
                 Self::AwaitingRelease { .. } | Self::UnderMinUp | Self::Down | Self::Unfit => {
                     held(now.mono, (failback, hold), now)
                 }
@@ -96,6 +101,19 @@ impl AzState {
                 _ => judgement.lost(),
             },
             LocalVerdict::Down => judgement.lost(),
+        }
+    }
+
+    /// Whether nothing of it was to be had, and nobody has let it back.
+    fn awaits_or_is_lost(self) -> bool {
+        match self {
+            Self::AwaitingRelease { .. } | Self::Down | Self::Unfit => true,
+            Self::Eligible
+            | Self::Held { .. }
+            | Self::Suppressed { .. }
+            | Self::Ramping(_)
+            | Self::UnderMinUp
+            | Self::Awaited => false,
         }
     }
 

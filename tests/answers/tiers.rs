@@ -28,7 +28,11 @@ enum State {
     Eligible,
     ForcedUp,
     Held,
+    Ramping,
+    AwaitingRelease,
+    Suppressed,
     UnderMinUp,
+    Unfit,
     Awaited,
     Down,
     UpLast,
@@ -37,11 +41,15 @@ enum State {
     ForcedDown,
 }
 
-const STATES: [(State, &str); 10] = [
+const STATES: [(State, &str); 14] = [
     (State::Eligible, "eligible"),
     (State::ForcedUp, "forced up"),
     (State::Held, "up, but held"),
+    (State::Ramping, "ramping, for clients not back yet"),
+    (State::AwaitingRelease, "awaiting its release"),
+    (State::Suppressed, "suppressed: lost too often of late"),
     (State::UnderMinUp, "under `min_up`"),
+    (State::Unfit, "unfit: it answers, and says that it is not ready"),
     (State::Awaited, "awaiting its first probe"),
     (State::Down, "down"),
     (State::UpLast, "down, and up last"),
@@ -52,11 +60,33 @@ const STATES: [(State, &str); 10] = [
 
 #[test]
 fn the_best_tier_that_has_an_az_answers() {
+    let elsewhere = [State::Ramping, State::AwaitingRelease];
+    let states = STATES.map(|(state, _)| state).into_iter();
+    answers_are_those_of_the_page("auto", states.filter(|it| !elsewhere.contains(it)));
+}
+
+#[test]
+fn an_az_that_ramps_answers_for_those_not_back_yet_as_one_that_is_held() {
+    use State::{Down, DrainedUp, Eligible, Ramping, Suppressed, UnderMinUp, Unfit};
+    let states = [Eligible, Ramping, Suppressed, UnderMinUp, Unfit, Down, DrainedUp];
+    answers_are_those_of_the_page("ramp\"\nramp = \"1d", states.into_iter());
+}
+
+#[test]
+fn an_az_that_awaits_its_release_answers_as_one_that_is_down() {
+    use State::{AwaitingRelease, Down, DrainedUp, Eligible, ForcedUp, UnderMinUp, Unfit, UpLast};
+    let states = [Eligible, AwaitingRelease, ForcedUp, UnderMinUp, Unfit, Down, UpLast, DrainedUp];
+    answers_are_those_of_the_page("manual", states.into_iter());
+}
+
+/// Each combination of these states, in pools with this `failback`.
+fn answers_are_those_of_the_page(failback: &str, states: impl Iterator<Item = State>) {
     let table = Table::of_page();
-    let mut world = Tiers::new();
-    for a in STATES.map(|(state, _)| state) {
-        for b in STATES.map(|(state, _)| state) {
-            for c in STATES.map(|(state, _)| state) {
+    let mut world = Tiers::new(failback);
+    let states: Vec<State> = states.collect();
+    for &a in &states {
+        for &b in &states {
+            for &c in &states {
                 let states = [a, b, c];
                 world.arrange(states);
                 for pool in POOLS {
@@ -110,7 +140,7 @@ impl Table {
         // Of azs that went down together and last, all were up last.
         let is_none_last = !states.contains(&State::UpLast);
         let state = |state| match state {
-            State::Down if is_none_last => State::UpLast,
+            State::Down | State::Unfit | State::AwaitingRelease if is_none_last => State::UpLast,
             other => other,
         };
         let places = states.map(|it| self.places[&state(it)][column]);
@@ -148,8 +178,8 @@ struct Tiers {
 }
 
 impl Tiers {
-    fn new() -> Self {
-        let loaded: Vec<_> = (0..1 << AZS.len()).map(load).collect();
+    fn new(failback: &str) -> Self {
+        let loaded: Vec<_> = (0..1 << AZS.len()).map(|azs| load(azs, failback)).collect();
         let (director, epoch) = start(&loaded[0]);
         Self { loaded, current: 0, director, epoch, now: Now::default() }
     }
@@ -173,12 +203,20 @@ impl Tiers {
         }
         self.reload_all();
         let failure = || Some(Verdict::Failure(Cause::Refused));
+        let flaps = [failure(), Some(Verdict::Success)].into_iter().flatten();
+        for verdict in flaps.cycle().take(6) {
+            let of_state = |state| (state == State::Suppressed).then(|| verdict.clone());
+            self.probe(|az, _| of_state(state(az)?));
+        }
         self.probe(|az, is_first| match state(az)? {
             State::ForcedUp | State::Held | State::Down | State::DrainedDown => failure(),
+            State::Ramping | State::AwaitingRelease => failure(),
+            State::Unfit => Some(Verdict::Unfit(Cause::NotJson)),
             State::UnderMinUp if is_first => failure(),
             _ => None,
         });
-        self.probe(|az, _| (state(az)? == State::Held).then_some(Verdict::Success));
+        let is_back = [State::Held, State::Ramping, State::AwaitingRelease];
+        self.probe(|az, _| is_back.contains(&state(az)?).then_some(Verdict::Success));
         self.pass(60);
         self.probe(|az, _| if state(az)? == State::UpLast { failure() } else { None });
         self.pass(60);
@@ -258,7 +296,8 @@ fn start(loaded: &Loaded) -> (Director, u64) {
 }
 
 /// The files of a server whose pools have those azs that the bits name, and one that is no choice.
-fn load(there: usize) -> Loaded {
+fn load(there: usize, failback: &str) -> Loaded {
+    let hold = if failback == "auto" { "1d" } else { "0s" };
     let azs = (1..).zip(AZS).filter(|(number, _)| there >> (number - 1) & 1 == 1);
     let endpoints: String = azs
         .map(|(number, az)| {
@@ -268,7 +307,8 @@ fn load(there: usize) -> Loaded {
     let pools = POOLS.map(|name| {
         let fallback = if name == "fallback" { "fallback = \"spare\"\n" } else { "" };
         format!(
-            "[pool.{name}]\nall_down = \"{name}\"\n{fallback}check = \"web\"\nmin_up = 2\nhold = \"1d\"\n\
+            "[pool.{name}]\nall_down = \"{name}\"\n{fallback}check = \"web\"\nmin_up = 2\nhold = \"{hold}\"\n\
+             failback = \"{failback}\"\n\
              policy = \"failover\"\norder = [\"other\"]\n\
              endpoints.other = [\"192.0.2.9\", \"198.51.100.9\"]\n{endpoints}"
         )
