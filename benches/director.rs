@@ -113,7 +113,8 @@ fn up(routing: &Routing) -> (Director, Now) {
 }
 
 fn outcome(monitor: usize, verdict: Verdict) -> Outcome {
-    Outcome { monitor: Id::from_index(monitor), duration: Duration::from_millis(1), verdict }
+    let duration = Duration::from_millis(1);
+    Outcome { monitor: Id::from_index(monitor), duration, verdict, load: None }
 }
 
 const POOLS: usize = 1_000;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use meridian::clock::Clock;
 use meridian::health::check::Tls;
 use meridian::health::{
-    Cause, Check, CheckKind, Condition, MonitorId, MonitorSpec, Outcome, Thresholds, TlsFault,
-    Verdict,
+    Cause, Check, CheckKind, Condition, JsonPath, MonitorId, MonitorSpec, Outcome, Thresholds,
+    TlsFault, Verdict,
 };
 use meridian::id::IdVec;
 use meridian::probe::{Driver, Observed, PlanFault, Prober, Probes};
@@ -298,6 +298,46 @@ async fn a_body_with_conditions_may_have_64_kib_and_no_more() {
     assert_eq!(verdict(&spec).await, Verdict::Success);
     server.behave(Behaviour::reply(200, &body(64 * 1024 + 1)));
     assert_eq!(verdict(&spec).await, Verdict::Failure(Cause::LongBody));
+}
+
+// The load.
+
+#[tokio::test]
+async fn the_number_at_the_path_is_the_load() {
+    let server = Server::http(Behaviour::reply(200, r#"{"load": 812.5}"#));
+    let spec = telling_load("$.load", http(server.address()));
+    assert_eq!(found(&spec).await, (Verdict::Success, Some(812.5)));
+}
+
+#[tokio::test]
+async fn a_reply_without_the_number_succeeds_and_tells_no_load() {
+    let server = Server::http(Behaviour::reply(200, ""));
+    let spec = telling_load("$.load", http(server.address()));
+    let long = format!("{{\"load\": 1, \"rest\": {:?}}}", padded(64 * 1024));
+    for body in ["", "ok", "{}", r#"{"load": "1"}"#, r#"{"load": -1}"#, r#"{"load": 1e999}"#, &long]
+    {
+        server.behave(Behaviour::reply(200, body));
+        assert_eq!(found(&spec).await, (Verdict::Success, None), "{body:.20}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_down_or_unfit_tells_no_load() {
+    let server = Server::http(Behaviour::reply(503, r#"{"load": 1}"#));
+    let spec = telling_load("$.load", http(server.address()));
+    assert_eq!(found(&spec).await, (Verdict::Failure(Cause::Status(503)), None));
+    server.behave(Behaviour::reply(200, r#"{"load": 1, "lag": 9}"#));
+    let (verdict, load) = found(&ready(&["$.lag < 5"], spec)).await;
+    assert!(matches!(verdict, Verdict::Unfit(_)) && load.is_none(), "{verdict:?} {load:?}");
+}
+
+#[tokio::test]
+async fn the_substring_is_looked_for_beside_the_load() {
+    let server = Server::http(Behaviour::reply(200, r#"{"load": 1}"#));
+    let spec = telling_load("$.load", http(server.address()));
+    assert_eq!(found(&searching("load", spec.clone())).await, (Verdict::Success, Some(1.0)));
+    let lacks = Verdict::Failure(Cause::Body("ready".to_owned()));
+    assert_eq!(found(&searching("ready", spec)).await, (lacks, None));
 }
 
 // TLS.
@@ -661,6 +701,12 @@ async fn verdict(spec: &MonitorSpec) -> Verdict {
     outcome(spec).await.verdict
 }
 
+/// What a probe finds, and the load that it is told.
+async fn found(spec: &MonitorSpec) -> (Verdict, Option<f64>) {
+    let Outcome { verdict, load, .. } = outcome(spec).await;
+    (verdict, load)
+}
+
 async fn outcome(spec: &MonitorSpec) -> Outcome {
     outcome_from(&[], spec).await
 }
@@ -703,6 +749,7 @@ fn http(target: SocketAddr) -> MonitorSpec {
         status: vec![(200, 200)],
         body: None,
         ready: [].into(),
+        load: None,
     };
     MonitorSpec { target, check: Check { kind, thresholds: THRESHOLDS }.into() }
 }
@@ -746,6 +793,14 @@ fn ready(conditions: &[&str], spec: MonitorSpec) -> MonitorSpec {
     changed(spec, |kind| {
         if let CheckKind::Http { ready, .. } = kind {
             *ready = conditions.collect();
+        }
+    })
+}
+
+fn telling_load(path: &str, spec: MonitorSpec) -> MonitorSpec {
+    changed(spec, |kind| {
+        if let CheckKind::Http { load, .. } = kind {
+            *load = Some(JsonPath::parse_prefix(path).unwrap().0);
         }
     })
 }

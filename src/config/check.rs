@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Code;
 use super::damping::damping;
 use super::key;
+use super::load_path::load_path;
 use super::reader::{Faults, Placed, Table, Value};
 use super::readiness::conditions;
 use crate::health::check::Tls;
@@ -75,6 +76,7 @@ fn kind(
     let status = table.get("status", faults).and_then(|value| status(value, faults));
     let body = table.get("body", faults).and_then(|value| body(value, faults));
     let ready = conditions(table, faults);
+    let load = table.get("load", faults).and_then(|value| load_path(value, faults));
     match check_type {
         Some(CheckType::Tcp) | None => CheckKind::Tcp,
         Some(CheckType::Http | CheckType::Https) => CheckKind::Http {
@@ -85,6 +87,7 @@ fn kind(
             status: status.unwrap_or_else(|| vec![(200, 200)]),
             body,
             ready,
+            load,
         },
     }
 }
@@ -94,7 +97,7 @@ fn report_misplaced(check_type: CheckType, table: &Table<'_>, faults: &mut Fault
         CheckType::Https => (&[], ""),
         CheckType::Http => (&["ca"], "an http check makes no TLS session"),
         CheckType::Tcp => (
-            &["path", "host", "status", "body", "ready", "ca"],
+            &["path", "host", "status", "body", "ready", "load", "ca"],
             "a tcp check connects and sends nothing",
         ),
     };

@@ -198,6 +198,7 @@ pub(super) const CHECK: KeyTable = KeyTable {
         key("status", Default::Example, "[200]"),
         key("body", Default::Other, r#""ok""#),
         key("ready", Default::Other, r#"["$.replication.lag_seconds < 5"]"#),
+        key("load", Default::Other, r#""$.load""#),
         key("ca", Default::Other, r#""authorities.pem""#),
         key("interval", Default::Example, r#""2s""#),
         key("timeout", Default::Example, r#""2s""#),

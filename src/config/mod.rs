@@ -31,6 +31,7 @@ mod guard;
 mod include;
 pub mod key;
 mod load;
+mod load_path;
 mod max_move;
 mod policy;
 mod pool;

@@ -1,5 +1,6 @@
 //! `ready` of a check: what the body of a reply must say for its endpoint to be fit to serve.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Code;
@@ -39,15 +40,19 @@ fn condition(element: Value<'_>, faults: &mut Faults) -> Option<Condition> {
         Ok(condition) => return Some(condition),
         Err(error) => error,
     };
-    let whole = element.span;
+    let place = place_within(element.span, text, at);
+    let diagnostic = Code::BadValue.at(place, format!("not a condition: {fault}"));
+    faults.push(diagnostic.label("not understood").remedy(remedy(fault)));
+    None
+}
+
+/// Where bytes of a string stand, which is quoted at `whole`; all of it where that can't be told.
+pub(super) fn place_within(whole: Span, text: &str, at: Range<usize>) -> Span {
     // Between plain quotes and without escapes, each byte of the value is one of the file.
     let is_plain = (whole.end - whole.start) as usize == text.len() + 2;
     let offset = whole.start as usize + 1;
     let span = Span::new(whole.file, offset + at.start, offset + at.end);
-    let place = if is_plain { span } else { whole };
-    let diagnostic = Code::BadValue.at(place, format!("not a condition: {fault}"));
-    faults.push(diagnostic.label("not understood").remedy(remedy(fault)));
-    None
+    if is_plain { span } else { whole }
 }
 
 fn remedy(fault: ConditionFault) -> &'static str {

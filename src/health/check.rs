@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Condition, Damping};
+use super::{Condition, Damping, JsonPath};
 use crate::id::Id;
 
 /// A check with every default filled in; the address comes from the endpoint.
@@ -38,6 +38,8 @@ pub enum CheckKind {
         body: Option<String>,
         /// What must be true of the body, which is JSON then, for the endpoint to be fit to serve.
         ready: Arc<[Condition]>,
+        /// Where the body, if it is JSON, tells the load.
+        load: Option<JsonPath>,
     },
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::MonitorId;
 
 /// What one probe of one monitor found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// The monitor that was probed.
     pub monitor: MonitorId,
@@ -15,6 +15,8 @@ pub struct Outcome {
     pub duration: Duration,
     /// What it found.
     pub verdict: Verdict,
+    /// The load that the endpoint reports of its part of its az, if it does: finite, 0 or more.
+    pub load: Option<f64>,
 }
 
 /// What a probe says of the endpoint.

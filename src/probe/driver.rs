@@ -25,7 +25,7 @@ pub struct Driver {
 }
 
 /// An outcome, and the topology whose ids it speaks in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
     /// As given to [`Driver::replace`].
     pub epoch: u64,
@@ -192,6 +192,7 @@ impl Schedule {
                 monitor,
                 duration: Duration::ZERO,
                 verdict: Verdict::NotProbed(Cause::Other(error.to_string())),
+                load: None,
             },
         };
         Some(Observed { epoch: self.epoch, outcome })

@@ -1,5 +1,5 @@
 //! One request and its reply over a fresh connection, judged: first the status, then the body, then
-//! what it says of being ready.
+//! what it says of being ready. What it says of load is passed on and judged by nobody.
 
 use std::convert::Infallible;
 use std::future;
@@ -16,9 +16,9 @@ use super::cause::{self, Phase};
 use super::plan::HttpCheck;
 use crate::health::{Cause, Verdict};
 
-/// Sends the request of `check` and judges what comes back. The caller bounds the time. Without a
-/// substring to look for or a condition, the body is not awaited. An error is never `Success`.
-pub(super) async fn exchange<S>(stream: S, check: &HttpCheck) -> Result<(), Verdict>
+/// Sends the request of `check` and judges what comes back; the load that this reports. The caller bounds
+/// the time. Where nothing is looked for in the body it is not awaited. An error is never `Success`.
+pub(super) async fn exchange<S>(stream: S, check: &HttpCheck) -> Result<Option<f64>, Verdict>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -39,13 +39,13 @@ where
         if !check.status.iter().any(|&(low, high)| (low..=high).contains(&status)) {
             return Err(Verdict::Failure(Cause::Status(status)));
         }
-        if !check.ready.is_empty() {
-            let body = whole(reply.into_body()).await.map_err(reply_cause)?;
-            return judge_body(body.as_deref(), check);
+        if !check.ready.is_empty() || check.load.is_some() {
+            let body = Body::read(reply.into_body()).await.map_err(reply_cause)?;
+            return body.judge(check);
         }
-        let Some(wanted) = &check.body else { return Ok(()) };
+        let Some(wanted) = &check.body else { return Ok(None) };
         let found = contains(reply.into_body(), wanted.as_bytes()).await.map_err(reply_cause)?;
-        if found { Ok(()) } else { Err(Verdict::Failure(Cause::Body(wanted.clone()))) }
+        if found { Ok(None) } else { Err(Verdict::Failure(Cause::Body(wanted.clone()))) }
     };
     tokio::select! {
         verdict = judged => verdict,
@@ -84,29 +84,48 @@ async fn contains(mut body: Incoming, wanted: &[u8]) -> Result<bool, hyper::Erro
     Ok(false)
 }
 
-/// The body, if it is no longer than [`BODY_LIMIT`].
-async fn whole(mut body: Incoming) -> Result<Option<Vec<u8>>, hyper::Error> {
-    let mut read = Vec::new();
-    while let Some(frame) = body.frame().await.transpose()? {
-        let Ok(data) = frame.into_data() else { continue };
-        if read.len() + data.len() > BODY_LIMIT {
-            return Ok(None);
-        }
-        read.extend_from_slice(&data);
-    }
-    Ok(Some(read))
+/// A body, or what is read of it.
+struct Body {
+    start: Vec<u8>,
+    is_whole: bool,
 }
 
-/// Judges a body that conditions are for. The first that does not hold is told.
-fn judge_body(body: Option<&[u8]>, check: &HttpCheck) -> Result<(), Verdict> {
-    let body = body.ok_or(Verdict::Failure(Cause::LongBody))?;
-    if let Some(wanted) = &check.body
-        && !body.windows(wanted.len()).any(|candidate| candidate == wanted.as_bytes())
-    {
-        return Err(Verdict::Failure(Cause::Body(wanted.clone())));
+impl Body {
+    /// Reads the body, if it is longer than [`BODY_LIMIT`] so much of it.
+    async fn read(mut body: Incoming) -> Result<Self, hyper::Error> {
+        let mut start = Vec::new();
+        while let Some(frame) = body.frame().await.transpose()? {
+            let Ok(data) = frame.into_data() else { continue };
+            let unread = BODY_LIMIT - start.len();
+            if data.len() > unread {
+                start.extend_from_slice(&data[..unread]);
+                return Ok(Self { start, is_whole: false });
+            }
+            start.extend_from_slice(&data);
+        }
+        Ok(Self { start, is_whole: true })
     }
-    let json = serde_json::from_slice(body).map_err(|_| Verdict::Failure(Cause::NotJson))?;
-    check.ready.iter().try_for_each(|condition| condition.judge(&json)).map_err(Verdict::Unfit)
+
+    /// Judges it, and finds the load. The first condition that does not hold is told; without any the body
+    /// may be no JSON.
+    fn judge(&self, check: &HttpCheck) -> Result<Option<f64>, Verdict> {
+        let has_conditions = !check.ready.is_empty();
+        if has_conditions && !self.is_whole {
+            return Err(Verdict::Failure(Cause::LongBody));
+        }
+        if let Some(wanted) = &check.body
+            && !self.start.windows(wanted.len()).any(|candidate| candidate == wanted.as_bytes())
+        {
+            return Err(Verdict::Failure(Cause::Body(wanted.clone())));
+        }
+        let Ok(json) = serde_json::from_slice(&self.start) else {
+            return if has_conditions { Err(Verdict::Failure(Cause::NotJson)) } else { Ok(None) };
+        };
+        let mut conditions = check.ready.iter();
+        conditions.try_for_each(|condition| condition.judge(&json)).map_err(Verdict::Unfit)?;
+        let load = check.load.as_ref().and_then(|path| path.find(&json)?.as_f64());
+        Ok(load.filter(|load| load.is_finite() && *load >= 0.0))
+    }
 }
 
 const AGENT: &str = concat!("meridian/", env!("CARGO_PKG_VERSION"));

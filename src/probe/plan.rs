@@ -15,7 +15,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::tls::{self, RootsError, Session};
 use crate::health::check::Tls;
-use crate::health::{CheckKind, Condition, MonitorId, MonitorSpec};
+use crate::health::{CheckKind, Condition, JsonPath, MonitorId, MonitorSpec};
 use crate::id::IdVec;
 
 /// The probes of one topology, by its monitors' ids.
@@ -54,6 +54,7 @@ pub(super) struct HttpCheck {
     /// Never empty.
     pub(super) body: Option<String>,
     pub(super) ready: Arc<[Condition]>,
+    pub(super) load: Option<JsonPath>,
 }
 
 /// Why a monitor can't be probed as it stands.
@@ -176,10 +177,10 @@ impl Authorities<'_> {
 }
 
 fn kind(spec: &MonitorSpec, authorities: &mut Authorities<'_>) -> Result<Kind, PlanFault> {
-    let (tls, path, host, status, body, ready) = match &spec.check.kind {
+    let (tls, path, host, status, body, ready, load) = match &spec.check.kind {
         CheckKind::Tcp => return Ok(Kind::Tcp),
-        CheckKind::Http { tls, path, host, status, body, ready } => {
-            (tls, path, host, status, body, ready)
+        CheckKind::Http { tls, path, host, status, body, ready, load } => {
+            (tls, path, host, status, body, ready, load)
         }
     };
     let session = match tls {
@@ -200,6 +201,7 @@ fn kind(spec: &MonitorSpec, authorities: &mut Authorities<'_>) -> Result<Kind, P
         status: status.clone(),
         body: body.clone().filter(|body| !body.is_empty()),
         ready: Arc::clone(ready),
+        load: load.clone(),
     })))
 }
 

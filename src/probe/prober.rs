@@ -43,10 +43,10 @@ impl Prober {
         let mut phase = Phase::Connect;
         // On the heap, so that the thousands that wait for a place are small.
         let attempt = Box::pin(attempt(probe, self.sources, &mut phase));
-        let verdict = match time::timeout(limit, attempt).await {
-            Ok(Ok(())) => Verdict::Success,
-            Ok(Err(verdict)) => verdict,
-            Err(_elapsed) => Verdict::Failure(phase.timeout()),
+        let (verdict, load) = match time::timeout(limit, attempt).await {
+            Ok(Ok(load)) => (Verdict::Success, load),
+            Ok(Err(verdict)) => (verdict, None),
+            Err(_elapsed) => (Verdict::Failure(phase.timeout()), None),
         };
         let duration = self.clock.now().mono.saturating_since(began);
         let verdict = match verdict {
@@ -56,16 +56,20 @@ impl Prober {
             }
             verdict => verdict,
         };
-        Outcome { monitor, duration, verdict }
+        Outcome { monitor, duration, verdict, load }
     }
 }
 
 /// By how much a probe that is watched may outlive its timeout.
 const LATE: Duration = Duration::from_secs(1);
 
-/// The whole probe; `phase` tells how far it came when it is dropped by the timeout. An error is
-/// never `Success`.
-async fn attempt(probe: &Probe, sources: Sources, phase: &mut Phase) -> Result<(), Verdict> {
+/// The whole probe, and the load that is reported; `phase` tells how far it came when it is dropped by
+/// the timeout. An error is never `Success`.
+async fn attempt(
+    probe: &Probe,
+    sources: Sources,
+    phase: &mut Phase,
+) -> Result<Option<f64>, Verdict> {
     let check = match &probe.kind {
         Kind::Tcp => None,
         Kind::Http(check) => Some(check),
@@ -74,7 +78,7 @@ async fn attempt(probe: &Probe, sources: Sources, phase: &mut Phase) -> Result<(
         }
     };
     let stream = connect::connect(probe.spec.target, sources).await?;
-    let Some(check) = check else { return Ok(()) };
+    let Some(check) = check else { return Ok(None) };
     let Some(session) = &check.session else {
         *phase = Phase::Reply;
         return http::exchange(stream, check).await;

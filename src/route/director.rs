@@ -156,11 +156,11 @@ impl Director {
         match event {
             Event::Outcome { epoch, outcome } if epoch == self.epoch => {
                 self.record(&outcome, now, &mut touched, &mut effects);
+                if let Some(load) = outcome.load {
+                    self.take_load(outcome.monitor, load, now);
+                }
             }
-            Event::Load { epoch, monitor, load } if epoch == self.epoch => {
-                self.take_load(monitor, load, now);
-            }
-            Event::Outcome { .. } | Event::Load { .. } | Event::Clock => {}
+            Event::Outcome { .. } | Event::Clock => {}
             Event::Replace(routing) => self.replace(routing, now, &mut effects),
             Event::Override(order) => self.give(order, &mut effects),
             Event::Clear(targets) => self.clear(&targets, &mut effects),

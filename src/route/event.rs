@@ -32,15 +32,6 @@ pub enum Event {
         /// What it found.
         outcome: Outcome,
     },
-    /// An endpoint reports the load of its part of its az.
-    Load {
-        /// As in [`Event::Outcome`].
-        epoch: u64,
-        /// The monitor of the endpoint.
-        monitor: MonitorId,
-        /// The load; finite.
-        load: f64,
-    },
     /// The time of [`Effects::wake`] has come.
     Clock,
     /// Files or databases changed.

@@ -307,7 +307,7 @@ impl World {
                 let at = self.pending.remove(&monitor).unwrap();
                 let duration = Duration::from_millis(10);
                 self.pass(at.saturating_since(self.now.mono) + duration);
-                let outcome = Outcome { monitor, duration, verdict };
+                let outcome = Outcome { monitor, duration, verdict, load: None };
                 self.apply(Event::Outcome { epoch: self.director.epoch, outcome })
             }
             Step::Wait(millis) => {
@@ -317,7 +317,7 @@ impl World {
             Step::Stale(index) => {
                 let monitor = MonitorId::from_index(index);
                 let verdict = Verdict::Failure(Cause::Refused);
-                let outcome = Outcome { monitor, duration: Duration::ZERO, verdict };
+                let outcome = Outcome { monitor, duration: Duration::ZERO, verdict, load: None };
                 let epoch = self.director.epoch - 1;
                 self.apply(Event::Outcome { epoch, outcome })
             }

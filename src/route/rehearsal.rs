@@ -62,7 +62,7 @@ impl Rehearsal {
             self.pass(ROUND);
             for &monitor in monitors.iter().filter(|monitor| rounds(monitor) > round) {
                 let duration = Duration::ZERO;
-                let outcome = Outcome { monitor, duration, verdict: verdict.clone() };
+                let outcome = Outcome { monitor, duration, verdict: verdict.clone(), load: None };
                 self.apply(Event::Outcome { epoch: self.epoch, outcome });
             }
         }

@@ -229,13 +229,13 @@ impl Saved {
 pub const FRESH: Duration = Duration::from_secs(600);
 
 /// What a monitor is known by on disk: what is asked of whom, as in
-/// `https 192.0.2.1:443 host=www.app.example path=/healthz`. Thresholds are no part of it: the
-/// state outlives their change.
+/// `https 192.0.2.1:443 host=www.app.example path=/healthz`. Thresholds and where the load is told are no
+/// part of it: the state outlives their change.
 pub fn monitor_key(spec: &MonitorSpec) -> String {
     let target = spec.target;
     let (tls, path, host, status, body, ready) = match &spec.check.kind {
         CheckKind::Tcp => return format!("tcp {target}"),
-        CheckKind::Http { tls, path, host, status, body, ready } => {
+        CheckKind::Http { tls, path, host, status, body, ready, load: _ } => {
             (tls, path, host, status, body, ready)
         }
     };
@@ -297,6 +297,7 @@ mod tests {
             status: vec![(200, 200)],
             body: None,
             ready: [].into(),
+            load: None,
         };
         let key = "https 192.0.2.1:443 host=www.app.example path=/healthz";
         assert_eq!(monitor_key(&spec(kind)), key);
@@ -307,6 +308,7 @@ mod tests {
             status: vec![(200, 299), (404, 404)],
             body: Some("it works".into()),
             ready: [crate::health::Condition::parse("$.lag<5").unwrap()].into(),
+            load: Some(crate::health::JsonPath::parse_prefix("$.load").unwrap().0),
         };
         let key =
             r#"http 192.0.2.1:443 path=/ status=200-299,404-404 body="it works" ready="$.lag < 5""#;

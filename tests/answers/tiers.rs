@@ -241,7 +241,7 @@ impl Tiers {
             for (at, endpoint) in az.endpoints.iter().enumerate() {
                 let Some(verdict) = result(&topology.azs[az.az].name, at == 0) else { continue };
                 let monitor = endpoint.monitor.unwrap();
-                let outcome = Outcome { monitor, duration: Duration::ZERO, verdict };
+                let outcome = Outcome { monitor, duration: Duration::ZERO, verdict, load: None };
                 for _ in 0..3 {
                     let outcome = outcome.clone();
                     let event = Event::Outcome { epoch: self.epoch, outcome };

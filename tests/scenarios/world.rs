@@ -308,22 +308,15 @@ impl World<'_> {
             Behaviour::Unfit(cause) => (Verdict::Unfit(cause), UP),
             Behaviour::NotProbed(cause) => (Verdict::NotProbed(cause), Duration::ZERO),
         };
-        let outcome = Outcome { monitor, duration, verdict };
+        let load = self.loads.get(&ip).copied().filter(|_| verdict == Verdict::Success);
+        let outcome = Outcome { monitor, duration, verdict, load };
         let key = (self.time + duration, process.asked);
         process.asked += 1;
         process.probes.insert(key, Probe::End(process.epoch, outcome));
     }
 
     fn end(&mut self, epoch: u64, outcome: Outcome) {
-        let monitor = outcome.monitor;
-        let is_success = outcome.verdict == Verdict::Success;
-        let topology = &self.process.as_ref().unwrap().routing.topology;
-        let ip = topology.monitors.get(monitor).map(|spec| spec.target.ip());
-        let load = ip.and_then(|ip| self.loads.get(&ip).copied());
         self.apply(Event::Outcome { epoch, outcome });
-        if let Some(load) = load.filter(|_| is_success) {
-            self.apply(Event::Load { epoch, monitor, load });
-        }
     }
 
     fn apply(&mut self, event: Event) {
@@ -544,6 +537,7 @@ fn monitor(setting: &Setting, check: &str, address: IpAddr) -> MonitorSpec {
         status: vec![(200, 200)],
         body: None,
         ready: [].into(),
+        load: None,
     };
     MonitorSpec {
         target: SocketAddr::new(address, check.port),

@@ -152,7 +152,8 @@ impl World {
     /// Gives every monitor of `az` (of all, for the empty name) one result.
     pub fn probe(&mut self, az: &str, verdict: &Verdict) -> Vec<Effects> {
         let outcomes = self.monitors(az).into_iter().map(|monitor| {
-            let outcome = Outcome { monitor, duration: Duration::ZERO, verdict: verdict.clone() };
+            let (duration, verdict) = (Duration::ZERO, verdict.clone());
+            let outcome = Outcome { monitor, duration, verdict, load: None };
             self.director.apply(Event::Outcome { epoch: self.epoch, outcome }, self.now)
         });
         outcomes.collect()
