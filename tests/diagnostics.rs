@@ -43,7 +43,6 @@ fn every_code_has_a_case() {
         Code::OlderDatabase,
         Code::OldDatabase,
         Code::HeldDatabase,
-        Code::BadDemand,
         Code::Unprobeable,
         Code::StaleAuthorities,
         Code::UntoldClients,
@@ -62,6 +61,25 @@ fn whole_files_have_no_fault() {
     let (load, text) = load_files(&[]);
     assert_eq!(text, "");
     assert!(load.build(None).0.is_some());
+}
+
+#[test]
+fn what_tells_the_load_of_an_az_makes_its_capacity_count() {
+    let limited = SERVER.replacen("\n\n", "\ncapacity = 1000\n\n", 1);
+    let stated = format!("[server]\ndemand = \"demand.csv\"\n{limited}");
+    let codes = |server: &str, policy: &str, demand: &str| {
+        let files =
+            [("meridian.toml", server), ("zones/app.example.toml", policy), ("demand.csv", demand)];
+        let (load, _) = load_files(&files);
+        load.diagnostics.iter().map(|fault| fault.code).collect::<Vec<_>>()
+    };
+    let none = [""; 0];
+    let telling = POLICY.replace("\"http\"", "\"http\"\nload = \"$.load\"");
+    assert_eq!(codes(&limited, POLICY, ""), [Code::UnknownLoad.text()]);
+    assert_eq!(codes(&limited, &telling, ""), none);
+    assert_eq!(codes(&stated, POLICY, "az:mumbai,800\n"), none);
+    assert_eq!(codes(&stated, POLICY, "country:IN,800\n"), none);
+    assert_eq!(codes(&stated, POLICY, "az:singapore,800\n"), [Code::UnknownLoad.text()]);
 }
 
 #[test]
@@ -534,6 +552,31 @@ capacity = { soft = 1000, hard = 800 }
 location = [1.35, 103.82]
 "#,
         )],
+    ),
+    (
+        Code::UnknownLoad,
+        &[(
+            "meridian.toml",
+            r#"
+[az.mumbai]
+location = [19.08, 72.88]
+capacity = { soft = 800, hard = 1000 }
+
+[az.singapore]
+location = [1.35, 103.82]
+"#,
+        )],
+    ),
+    (
+        Code::BadDemand,
+        &[
+            (
+                "meridian.toml",
+                "[server]\ndemand = \"demand.csv\"\n\n[az.mumbai]\nlocation = [19.08, 72.88]\n\
+                 [az.singapore]\nlocation = [1.35, 103.82]\n",
+            ),
+            ("demand.csv", "49.36.0.0/14,1200\naz:mumbay,800\ncountry:IN\n"),
+        ],
     ),
     (
         Code::UnusedAz,

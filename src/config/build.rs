@@ -13,7 +13,7 @@ use super::settings::Settings;
 use super::shared::{Scope, Shared};
 use super::topology::{origin_text, topology};
 use crate::diag::Diagnostic;
-use crate::geo::Places;
+use crate::geo::{Demand, Places};
 use crate::route::{PoolId, Topology};
 use crate::span::Span;
 use crate::wire::{Name, Secrets};
@@ -32,6 +32,8 @@ pub struct Config {
     pub listen_span: Option<Span>,
     /// The secrets of DNS cookies that a file has, if one is named.
     pub cookie_secrets: Option<Arc<Secrets>>,
+    /// Where clients are.
+    pub demand: Demand,
     /// What `topology` has of `meridian.toml`, for zones that the next load keeps.
     ground: Ground,
     memory: Arc<Memory>,
@@ -140,6 +142,7 @@ impl Load {
         match combine(zones, &ground) {
             Ok((mut topology, zones)) => {
                 guard.complete(&mut topology);
+                server.demand.complete(&mut topology);
                 let (settings, topology) = (settings.clone(), Arc::new(topology));
                 let (memory, listen_span) = (Arc::clone(&self.memory), *listen_span);
                 let cookie_secrets = server.cookie_secrets.clone();
@@ -149,6 +152,7 @@ impl Load {
                     zones,
                     listen_span,
                     cookie_secrets,
+                    demand: server.demand.of_clients(),
                     ground,
                     memory,
                 };

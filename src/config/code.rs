@@ -63,6 +63,8 @@ pub enum Code {
     UnreachableLimit,
     /// An az's `soft` limit is above its `hard` one.
     ReversedCapacity,
+    /// An az has a capacity, and nothing tells its load.
+    UnknownLoad,
     /// An az is in no pool.
     UnusedAz,
     /// A key says nothing for a check of this type.
@@ -230,6 +232,7 @@ impl Code {
         Self::OpenSecrets,
         Self::UnreachableLimit,
         Self::ReversedCapacity,
+        Self::UnknownLoad,
         Self::UnusedAz,
         Self::MisplacedCheckKey,
         Self::SlowFastInterval,
@@ -330,6 +333,7 @@ impl Code {
             Self::OpenSecrets => "cookies/open-secrets",
             Self::UnreachableLimit => "tcp/unreachable-limit",
             Self::ReversedCapacity => "az/reversed-capacity",
+            Self::UnknownLoad => "az/unknown-load",
             Self::UnusedAz => "az/unused",
             Self::MisplacedCheckKey => "check/misplaced-key",
             Self::SlowFastInterval => "check/slow-fast-interval",
@@ -427,6 +431,7 @@ impl Code {
             | Self::KeptAz
             | Self::KeptShared
             | Self::KeptGroup
+            | Self::UnknownLoad
             | Self::FailsOpen
             | Self::Changing => Severity::Warning,
             Self::Unreadable

@@ -8,14 +8,21 @@
 //! az:mumbai,2400
 //! ```
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
+use std::path::Path;
 
 use ipnet::IpNet;
 
+use super::content::{Content, Contents};
+use super::load::unreadable;
+use super::policy::suggest;
+use super::server::AzEntry;
 use super::{Code, country};
 use crate::diag::Diagnostic;
-use crate::geo::Clients;
+use crate::geo::{Clients, Demand};
+use crate::route::Topology;
 use crate::span::{FileId, Span};
 
 /// What a demand file says.
@@ -43,6 +50,54 @@ pub fn demand(text: &[u8], file: FileId) -> (DemandFile, Vec<Diagnostic>) {
         }
     }
     (demand, faults)
+}
+
+/// Reads the demand file at `path`, which is named at `span`. Of an az that is none of `azs` nothing can be
+/// said.
+pub(super) fn read_demand(
+    path: &Path,
+    span: Span,
+    azs: &BTreeMap<String, AzEntry>,
+    contents: &mut Contents,
+) -> (DemandFile, Vec<Diagnostic>) {
+    let Content { id, text, .. } = match contents.read(path) {
+        Ok(content) => content,
+        Err(error) => {
+            let fault = Code::Unreadable.at(span, unreadable(path, &error));
+            return (
+                DemandFile::default(),
+                vec![fault.remedy("check the path and who may read it")],
+            );
+        }
+    };
+    let (demand, mut faults) = demand(&text, id);
+    let unknown = demand.azs.iter().filter(|(az, ..)| !azs.contains_key(az));
+    faults.extend(unknown.map(|(az, _, span)| {
+        let fault = Code::BadDemand.at(*span, format!("no az `{az}` in meridian.toml"));
+        let tables = azs.iter().map(|(name, az)| (name.as_str(), az.span)).collect();
+        suggest(fault.label("unknown az"), az, &tables, format!("add a table `[az.{az}]`"))
+    }));
+    (demand, faults)
+}
+
+impl DemandFile {
+    /// Where clients are; alike everywhere, if nothing is said of that.
+    pub(super) fn of_clients(&self) -> Demand {
+        match &self.clients[..] {
+            [] => Demand::Uniform,
+            clients => Demand::Recorded(clients.to_vec()),
+        }
+    }
+
+    /// Adds what it says of loads to a topology.
+    pub(super) fn complete(&self, topology: &mut Topology) {
+        let stated = self.azs.iter().filter_map(|(name, load, _)| {
+            Some((topology.azs.position(|az| az.name == *name)?, *load))
+        });
+        topology.capacities.stated = stated.collect();
+        topology.capacities.clients =
+            (!self.clients.is_empty()).then(|| self.clients.iter().map(|(_, number)| number).sum());
+    }
 }
 
 /// A part of a line.

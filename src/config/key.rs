@@ -88,6 +88,7 @@ pub(super) const SERVER: KeyTable = KeyTable {
         key("zones", Default::Example, r#""zones""#),
         key("watch", Default::Example, "true"),
         key("max_move", Default::Example, r#""100%""#),
+        key("demand", Default::Other, r#""demand.csv""#),
         key("workers", Default::Other, "4"),
         key("state", Default::Other, r#""/var/lib/meridian""#),
         key("control", Default::Other, r#""/run/meridian/control.sock""#),

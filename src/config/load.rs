@@ -10,9 +10,11 @@ use super::accident::hold_back;
 use super::authorities::Authorities;
 use super::content::{Contents, KnownContents};
 use super::cookie_secrets::cookie_secrets;
+use super::demand::read_demand;
 use super::fence::{Ground, check_fences};
 use super::files::{self, Found, ZoneFiles};
 use super::include::{Texts, read_included};
+use super::load_sources::unknown_loads;
 use super::policy::{BoundName, PolicyFile, authorities, check_azs};
 use super::reader::Faults;
 use super::readings::{Readings, ZoneReading};
@@ -257,6 +259,11 @@ impl Loader<'_> {
             server.cookie_secrets = secrets.map(Arc::new);
             faults.extend(of_secrets);
         }
+        if let (Some(path), Some(span)) = (&server.settings.demand, server.demand_span) {
+            let (demand, of_demand) = read_demand(path, span, &server.azs, &mut self.contents);
+            server.demand = demand;
+            faults.extend(of_demand);
+        }
         let of_authorities = server.authorities();
         faults.extend(self.authorities.faults(of_authorities, &mut self.contents));
         self.server_is_at_fault = faults.iter().any(Diagnostic::is_error);
@@ -416,6 +423,7 @@ impl Loader<'_> {
         let Some(contents) = contents else { return };
         let policies = contents.iter().map(|content| &*content.policy);
         self.diagnostics.extend(server.shared.report_unused(policies.clone()));
+        self.diagnostics.extend(unknown_loads(server, policies.clone()));
         let shared = server.shared.pools.values().map(|pool| &**pool);
         let pools = policies.flat_map(|policy| &policy.pools).chain(shared);
         let used: HashSet<_> =

@@ -32,6 +32,7 @@ mod include;
 pub mod key;
 mod load;
 mod load_path;
+mod load_sources;
 mod max_move;
 mod policy;
 mod pool;

@@ -26,7 +26,7 @@ use super::pool::{PoolEntry, pool};
 use super::reader::{Faults, Placed, Table, Value, report_duplicates};
 use super::settings::{LogFormat, LogLevel, LogSettings, Settings, TcpSettings};
 use super::shared::{Scope, Shared};
-use super::{Code, DatabaseFile, Environment};
+use super::{Code, DatabaseFile, DemandFile, Environment};
 use crate::answer::{AnyAnswer, ChaosName, EcsTrust, RateLimit};
 use crate::diag::Diagnostic;
 use crate::geo::{Country, Point};
@@ -52,6 +52,10 @@ pub(super) struct ServerFile {
     pub(super) zones_span: Option<Span>,
     /// Where it is said where to listen, if it is.
     pub(super) listen_span: Option<Span>,
+    /// Where the demand file is named, if it is.
+    pub(super) demand_span: Option<Span>,
+    /// What that file says, once it is read.
+    pub(super) demand: DemandFile,
     /// Where the file of cookie secrets is named, if it is.
     pub(super) cookie_secrets_span: Option<Span>,
     /// What that file holds, once it is read.
@@ -68,7 +72,7 @@ pub(super) struct AzEntry {
     /// The region, as the file words it.
     pub(super) region: Option<String>,
     /// How much load it takes, if that is limited.
-    pub(super) capacity: Option<Capacity>,
+    pub(super) capacity: Option<Placed<Capacity>>,
     /// Where its table begins.
     pub(super) span: Span,
 }
@@ -105,6 +109,7 @@ pub(super) fn server_of(
     let zones_span = server.get("zones", &faults).map(|value| value.span);
     let listen_span = server.get("listen", &faults).map(|value| value.span);
     let cookie_secrets_span = server.get("cookie_secrets", &faults).map(|value| value.span);
+    let demand_span = server.get("demand", &faults).map(|value| value.span);
     let is_whole = faults.is_whole() && shared.is_some();
     let shared = shared.unwrap_or_default();
     if is_whole {
@@ -125,6 +130,8 @@ pub(super) fn server_of(
         guard,
         zones_span,
         listen_span,
+        demand_span,
+        demand: DemandFile::default(),
         cookie_secrets_span,
         cookie_secrets: None,
         is_whole,
@@ -165,6 +172,7 @@ impl Reader<'_> {
             zones: self.path(server, "zones").unwrap_or_else(|| self.directory.join("zones")),
             watch: watch.unwrap_or(true),
             max_move: max_move(server, self.faults),
+            demand: self.path(server, "demand"),
             workers: self.count(server, "workers", MAX_WORKERS).and_then(NonZeroUsize::new),
             state: self
                 .path(server, "state")
@@ -464,7 +472,8 @@ fn az(entry: Value<'_>, faults: &mut Faults) -> AzEntry {
     let bias = get("bias", faults).and_then(|value| bias(value, faults));
     let country = get("country", faults).and_then(|value| country(value, faults));
     let region = get("region", faults).and_then(|value| value.string(faults));
-    let capacity = get("capacity", faults).and_then(|value| capacity(value, faults));
+    let capacity = get("capacity", faults)
+        .and_then(|value| Some(Placed { span: value.span, value: capacity(value, faults)? }));
     AzEntry {
         az: Az { name: entry.key.to_owned(), location, country, bias: bias.unwrap_or(1.0) },
         region: region.map(str::to_owned),

@@ -20,6 +20,8 @@ pub struct Settings {
     pub watch: bool,
     /// The most clients of a pool that a reload may send to another az unconfirmed, in percent.
     pub max_move: u8,
+    /// The file of how many ask from where, or of which az, if one is named.
+    pub demand: Option<PathBuf>,
     /// Threads that answer over UDP; `None`: one for each core.
     pub workers: Option<NonZeroUsize>,
     /// The directory of what outlives a restart.

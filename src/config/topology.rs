@@ -88,7 +88,8 @@ struct Builder<'g> {
 impl<'g> Builder<'g> {
     fn new(ground: Ground<'g>) -> Self {
         let limits = ground.azs.values().enumerate();
-        let limits = limits.filter_map(|(at, entry)| Some((AzId::from_index(at), entry.capacity?)));
+        let limits = limits
+            .filter_map(|(at, entry)| Some((AzId::from_index(at), entry.capacity.as_ref()?.value)));
         let capacities = Capacities { limits: limits.collect(), ..Capacities::default() };
         let azs: IdVec<_, _> = ground.azs.values().map(|entry| entry.az.clone()).collect();
         Self {

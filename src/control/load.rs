@@ -21,7 +21,7 @@ use crate::config::{
     self, Code, Config, ConfiguredZone, Environment, Hold, Settings, Still, Survey,
 };
 use crate::diag::{self, Diagnostic, Record, Sources, Style};
-use crate::geo::{Places, View};
+use crate::geo::{Demand, Places, View};
 use crate::id::IdVec;
 use crate::probe::Probes;
 use crate::route::change::{Change, Side, Views};
@@ -357,7 +357,7 @@ fn update(
     }
 }
 
-/// A view for each of the topology's specs; those whose spec, azs and places are what they were are
+/// A view for each of the topology's specs; those whose spec, azs, places and demand are what they were are
 /// taken over.
 fn compile_views(
     config: &Config,
@@ -369,6 +369,7 @@ fn compile_views(
         Arc::ptr_eq(previous.databases.places(), databases.places())
             && previous.routing.topology.azs == topology.azs
             && spreads(&previous.config) == spreads(config)
+            && (!spreads(config) || previous.config.demand == config.demand)
     });
     let kept = topology.views.values().map(|spec| {
         let previous = previous?;
@@ -401,7 +402,12 @@ fn compile_new_views(
             let (view, mut preferences) = compiler.compile(spec);
             if spreads(config) {
                 let mut spreader = Spreader::new(spec, (&view, &preferences), places, azs);
-                spreader.add_everybody();
+                match &config.demand {
+                    Demand::Uniform => spreader.add_everybody(),
+                    demand @ Demand::Recorded(_) => {
+                        demand.visit(places, |network, clients| spreader.add(network, clients));
+                    }
+                }
                 let spread = spreader.finish();
                 preferences = preferences.with_spread(spread);
             }

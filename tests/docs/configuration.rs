@@ -79,6 +79,7 @@ fn the_examples_load_and_show_every_key() {
     let files = BTreeMap::from([
         ("meridian.toml", server.clone()),
         ("fleet.toml", String::new()),
+        ("demand.csv", "country:IN,1200\n".to_owned()),
         ("cookie.secrets", "0123456789abcdef0123456789abcdef\n".to_owned()),
         ("zones/app.example.toml", policy.clone()),
         ("zones/authorities.pem", authority),
