@@ -24,6 +24,7 @@ mod supervisor;
 mod witness;
 
 mod api;
+mod capacity;
 mod clock;
 mod commands;
 mod cookies;
