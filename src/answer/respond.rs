@@ -15,6 +15,7 @@ mod short;
 
 use std::net::IpAddr;
 
+use crate::geo::PreferenceId;
 use crate::route::{AzId, PoolId};
 use crate::time::Wall;
 use crate::wire::{
@@ -64,6 +65,8 @@ pub struct Answer {
     pub generation: Generation,
     /// The pool whose name was asked for, at the end of a CNAME chain too.
     pub pool: Option<PoolId>,
+    /// The order of azs that the client has in it, whichever of them it was given.
+    pub preference: Option<PreferenceId>,
     /// The az whose addresses or name were given.
     pub az: Option<AzId>,
     /// The zone that was asked.
@@ -164,7 +167,7 @@ pub(super) fn answer_observed<'s>(
         return Answer::none(snapshot.generation);
     };
     let zone = source.zone();
-    let Reply { writer, rcode, kind, node, scope, pool, az, error } = match source {
+    let Reply { writer, rcode, kind, node, scope, pool, preference, az, error } = match source {
         Source::Zone { index, zone, qtype } => {
             let response = Response {
                 snapshot,
@@ -183,6 +186,7 @@ pub(super) fn answer_observed<'s>(
                 node: None,
                 scope: 0,
                 pool: None,
+                preference: None,
                 az: None,
                 error: None,
             };
@@ -213,6 +217,7 @@ pub(super) fn answer_observed<'s>(
         kind,
         generation: snapshot.generation,
         pool,
+        preference,
         az,
         zone,
         node,
@@ -244,6 +249,7 @@ struct Reply<'q> {
     node: Option<NodeIndex>,
     scope: u8,
     pool: Option<PoolId>,
+    preference: Option<PreferenceId>,
     az: Option<AzId>,
     error: Option<ExtendedError>,
 }
@@ -330,6 +336,7 @@ impl<'q> Reply<'q> {
             node: None,
             scope: 0,
             pool: None,
+            preference: None,
             az: None,
             error: None,
         }
@@ -344,8 +351,8 @@ fn reply<'s, 'q>(mut response: Response<'s, 'q>, observer: &mut impl Observer<'s
         response.writer.set_truncated();
         response.kind = Kind::Truncated;
     }
-    let Response { writer, rcode, kind, node, scope, pool, az, error, .. } = response;
-    Reply { writer, rcode, kind, node, scope, pool, az, error }
+    let Response { writer, rcode, kind, node, scope, pool, preference, az, error, .. } = response;
+    Reply { writer, rcode, kind, node, scope, pool, preference, az, error }
 }
 
 /// What the server says of itself (RFC 4892 section 3).
@@ -372,6 +379,7 @@ impl Answer {
             kind: Kind::Dropped,
             generation,
             pool: None,
+            preference: None,
             az: None,
             zone: None,
             node: None,

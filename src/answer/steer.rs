@@ -174,6 +174,11 @@ impl<'s> Steered<'s> {
         })
     }
 
+    /// The order of azs in the pool that was asked for.
+    pub(super) fn first_preference(&self) -> PreferenceId {
+        self.asked.map_or(self.preference, |asked| asked.preference)
+    }
+
     /// The decision before this one, where this is a fallback's.
     pub(super) fn before(&self) -> Option<Self> {
         let Asked { pool_id, pool, client, located, preference, slot, share_slot, choice } =

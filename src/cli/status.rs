@@ -60,7 +60,8 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
             writeln!(out, "  {rule}: overrides in force keep it from them")?;
         }
         for az in &pool.azs {
-            writeln!(out, "  {:<16} {}", az.name, az_state(az, *now))?;
+            let queries = queries(az, status);
+            writeln!(out, "  {:<16} {}{queries}", az.name, az_state(az, *now))?;
             for endpoint in &az.endpoints {
                 writeln!(out, "    {:<39} {}", endpoint.address, endpoint_state(endpoint, *now))?;
             }
@@ -108,6 +109,17 @@ fn capacity(out: &mut String, az: &CapacityStatus) -> std::fmt::Result {
     match above {
         Some(ShownExcess { limit, by }) => writeln!(out, ": {by:.0} above its {limit} limit"),
         None => writeln!(out),
+    }
+}
+
+/// As in `; 1204 queries in 5 min 2 s`, where they are counted.
+fn queries(az: &AzStatus, status: &Status) -> String {
+    match (az.queries, status.queries_since) {
+        (Some(count), Some(since)) => {
+            let plural = if count == 1 { "query" } else { "queries" };
+            format!("; {count} {plural} in {}", age(status.now, since))
+        }
+        (Some(_) | None, _) => String::new(),
     }
 }
 

@@ -349,6 +349,7 @@ mod tests {
             eligible: state == ShownAzState::Eligible,
             outside_fence: false,
             kept: None,
+            queries: None,
             state,
             overridden: None,
             endpoints: vec![],

@@ -13,6 +13,7 @@ mod listening;
 pub mod load;
 pub mod orders;
 pub mod plan;
+mod queries;
 mod quiet;
 mod release;
 mod reload;
@@ -54,6 +55,7 @@ pub use status::Status;
 
 use handle::Command;
 use orders::Orders;
+use queries::Learning;
 use quiet::Change;
 use reload::{Gate, Read, Reloads};
 use saver::Saver;
@@ -94,6 +96,7 @@ pub struct Control {
     watcher: Watcher,
     inbox: Inbox,
     reloads: Reloads,
+    learning: Learning,
     /// What serves; `None`: nothing does yet.
     transports: Option<Arc<Mutex<Transports>>>,
 }
@@ -185,6 +188,7 @@ impl Control {
             watcher,
             inbox: Inbox { observed, commands, loads, loaded: load_sender, changes },
             reloads: Reloads::default(),
+            learning: Learning::new(now),
             transports: None,
         };
         control.watch(*report.survey);
@@ -216,6 +220,7 @@ impl Control {
                 }
                 command = self.inbox.commands.recv() => match command {
                     Some(Command::Status(reply)) => {
+                        self.learn_queries(self.clock.now());
                         let _ = reply.send(self.status());
                     }
                     Some(Command::Reload(asked, reply)) => self.reload(asked, reply),
@@ -277,7 +282,8 @@ impl Control {
     /// When to look up although nothing came.
     fn deadline(&self) -> std::time::Instant {
         let idle = self.remind.min(self.secrets.renewal).min(self.clock.now().mono + IDLE);
-        let deadlines = [self.wake, self.sweep, self.save, self.verify].into_iter().flatten();
+        let deadlines = [self.wake, self.sweep, self.save, self.verify, self.next_learning()];
+        let deadlines = deadlines.into_iter().flatten();
         self.clock.instant(deadlines.fold(idle, Monotonic::min))
     }
 
@@ -307,6 +313,9 @@ impl Control {
         }
         if is_due(self.wake) {
             self.apply(Event::Clock);
+        }
+        if is_due(self.next_learning()) {
+            self.learn_queries(now);
         }
         if is_due(Some(self.remind)) {
             self.tell_ages(now);
@@ -457,6 +466,7 @@ impl Control {
             now: now.wall,
             generation: self.shared.load().generation.0,
             published_at: self.published.wall,
+            queries_since: self.queries_since(),
             state: self.fault.clone().or_else(|| self.saver.as_ref()?.fault()),
             health: self.director.status(now),
             overrides: self.director.overrides().iter().cloned().collect(),

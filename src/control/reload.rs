@@ -14,6 +14,7 @@ use crate::time::Now;
 
 use super::Control;
 use super::load::{self, Loaded, Occasion, Report};
+use super::queries::Learning;
 use super::quiet::{Change, Summary};
 use super::status::LoadStatus;
 
@@ -236,6 +237,7 @@ impl Control {
             tracing::info!("{note}");
         }
         self.loaded = Arc::new(loaded);
+        self.learning = Learning::new(now);
         let mut effects = self.director.apply(Event::Replace(self.loaded.routing.clone()), now);
         self.driver.replace(effects.epoch, self.loaded.probes.clone());
         // Zones and views belong to the new topology: one generation holds all of it.

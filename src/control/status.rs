@@ -23,6 +23,9 @@ pub struct Status {
     pub generation: u64,
     /// When it was published.
     pub published_at: Wall,
+    /// Since when queries are counted; `None` where no az has a capacity, and they are not.
+    #[serde(default)]
+    pub queries_since: Option<Wall>,
     /// Why health and overrides are not restored, or not saved; `None`: they are.
     pub state: Option<String>,
     /// Pools, azs and endpoints.

@@ -53,10 +53,20 @@ impl Director {
         self.spilling.limits.get(&(view, kept.clone()))
     }
 
-    /// Takes in how many clients asked with each preference of a pool, in any unit: an az's load is
-    /// divided by that where all pools of it have it, and by addresses elsewhere.
+    /// Takes in how many queries there were for each preference of a pool, all of them since the same time. By
+    /// them an az's load is divided if it reports it, all pools of it have them, and they are at least
+    /// [`ENOUGH`]; by addresses otherwise.
     pub fn learn_queries(&mut self, queries: BTreeMap<PoolId, Box<[u64]>>) {
         self.spilling.queries = queries;
+    }
+
+    /// How many queries there were of clients who have this az of a pool first; `None` where that is not known.
+    pub(super) fn queries(&self, pool: PoolId, az: AzId) -> Option<u64> {
+        let queries = self.spilling.queries.get(&pool)?;
+        let preferences = &self.routing.preferences[self.routing.topology.pools[pool].view];
+        let of =
+            preferences.iter().zip(queries).filter(|((_, order), _)| order.first() == Some(&az));
+        Some(of.map(|(_, count)| count).sum())
     }
 
     /// Begins anew, as after a reload; azs have the loads that `own` tells.
@@ -291,11 +301,11 @@ impl Director {
     fn asking(&self, pools: &[PoolId], preference: PreferenceId, part: u64, first: &First) -> f64 {
         let of = |pool: &PoolId| self.spilling.queries.get(pool)?.get(preference.index()).copied();
         match first.queries {
-            Some(all) if all > 0 => pools.iter().filter_map(of).sum::<u64>() as f64 / all as f64,
-            Some(_) | None if first.parts > 0 => {
+            Some(all) => pools.iter().filter_map(of).sum::<u64>() as f64 / all as f64,
+            None if first.parts > 0 => {
                 (part as u128 * pools.len() as u128) as f64 / first.parts as f64
             }
-            Some(_) | None => 0.0,
+            None => 0.0,
         }
     }
 
@@ -313,6 +323,10 @@ impl Director {
                 let asked = queries.map(|it| it.get(preference.index()).copied().unwrap_or(0));
                 first.queries = first.queries.zip(asked).map(|(all, asked)| all + asked);
             }
+        }
+        for (az, first) in &mut by_az {
+            let is_reported = self.own_load(*az).is_some();
+            first.queries = first.queries.filter(|&all| is_reported && all >= ENOUGH);
         }
         by_az
     }
@@ -356,7 +370,7 @@ impl Group {
 struct First {
     /// Their parts of the clients of all pools.
     parts: u128,
-    /// How many they asked, if that was counted in all pools.
+    /// How many they asked, if its load is divided by that.
     queries: Option<u64>,
 }
 
@@ -377,6 +391,9 @@ fn kept(health: &AzHealth) -> u16 {
 }
 
 const ALL: u16 = Slot::COUNT as u16;
+
+/// Fewer queries than these tell less of who asks than addresses do.
+const ENOUGH: u64 = 1000;
 
 /// All clients of a view.
 const PART: f64 = (1_u64 << 32) as f64;

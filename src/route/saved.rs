@@ -28,7 +28,7 @@ pub struct Saved {
     /// By full pool name and az name, what was lost of pools whose azs are released by an operator, and
     /// the slots below which clients have it even so. Never too old to start from.
     #[serde(default)]
-    pub awaiting_release: BTreeMap<String, BTreeMap<String, u16>>,
+    pub awaiting_release: BTreeMap<String, BTreeMap<String, SavedWait>>,
     /// By full pool name and az name, what safety rules keep in service, and what went of late.
     #[serde(default)]
     pub service: BTreeMap<String, BTreeMap<String, SavedService>>,
@@ -51,6 +51,16 @@ pub struct SavedMonitor {
     /// What its losses cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub penalty: Option<SavedPenalty>,
+}
+
+/// What keeps an az of a pool from coming back by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SavedWait {
+    /// It was lost and nobody has let it back; the slots below this one have it even so.
+    Lost(u16),
+    /// It was lost in part.
+    LostInPart,
 }
 
 /// A ramp under way.
@@ -100,8 +110,10 @@ impl Saved {
     pub(super) fn returning(&self, pool: &Pool, az: &str, now: Now) -> AzState {
         let ramp = self.ramps.get(&pool.name).and_then(|azs| azs.get(az));
         let awaiting = self.awaiting_release.get(&pool.name).and_then(|azs| azs.get(az));
-        if let Some(&admits) = awaiting {
-            return AzState::AwaitingRelease { admits };
+        match awaiting {
+            Some(&SavedWait::Lost(admits)) => return AzState::AwaitingRelease { admits },
+            Some(SavedWait::LostInPart) => return AzState::UnderMinUp,
+            None => {}
         }
         if let Some(&SavedRamp { began, over, from, steps }) = ramp {
             return pool.failback.go_on(Ramp { began, over, from, steps }, now.wall);
@@ -198,11 +210,14 @@ impl Saved {
     fn keep(&mut self, pool: &Pool, az: &str, state: AzState, now: Now) {
         let (pool_name, az) = (pool.name.clone(), az.to_owned());
         let awaiting = match state {
-            AzState::AwaitingRelease { admits } => Some(admits),
-            AzState::Down | AzState::UnderMinUp | AzState::Unfit | AzState::Suppressed { .. }
+            AzState::AwaitingRelease { admits } => Some(SavedWait::Lost(admits)),
+            AzState::Down | AzState::Unfit if pool.failback == Failback::Manual => {
+                Some(SavedWait::Lost(0))
+            }
+            AzState::UnderMinUp | AzState::Suppressed { .. }
                 if pool.failback == Failback::Manual =>
             {
-                Some(0)
+                Some(SavedWait::LostInPart)
             }
             AzState::Held { until, .. } => {
                 let until = now.wall_at(until);

@@ -80,6 +80,10 @@ pub struct AzStatus {
     /// Why it is given as usual though it is lost: safety rules keep it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<ShownKept>,
+    /// How many queries were answered for the pool whose clients have it as their first az, whichever az
+    /// they were given; `None` where that was not counted.
+    #[serde(default)]
+    pub queries: Option<u64>,
     /// What is measured, whatever is ordered.
     #[serde(flatten)]
     pub state: ShownAzState,
@@ -305,6 +309,7 @@ impl Director {
             },
             eligible: health.is_in_service(),
             kept: self.shown_kept(index, now),
+            queries: self.queries(index.0, az.az),
             state: shown_state(health.state, now),
             overridden: forced
                 .and_then(|forced| forced.az)

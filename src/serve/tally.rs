@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::answer::{Answer, Kind, Transport};
+use arc_swap::ArcSwapOption;
+
+use crate::answer::{Answer, Kind, Queries, Snapshot, Transport};
 use crate::wire::Rcode;
 
 /// One thread's counts. Only that thread writes, so that no cache line is shared.
@@ -18,6 +20,8 @@ pub struct Tally {
     unsent: AtomicU64,
     /// Responses over the rate limit, in the order of [`Sums::OVER_LIMIT`].
     over_limit: [AtomicU64; Sums::OVER_LIMIT.len()],
+    /// By pool and preference, of the topology that answers were last from; another begins anew.
+    queries: ArcSwapOption<Queries>,
 }
 
 /// The tallies of all threads, by transport, and the counts of TCP connections.
@@ -139,6 +143,19 @@ impl Tally {
         }
     }
 
+    /// Where answers from `snapshot` are counted by pool and preference; `None` where nobody wants to know.
+    pub(super) fn queries(&self, snapshot: &Snapshot) -> Option<Arc<Queries>> {
+        if !Queries::are_wanted(snapshot) {
+            return None;
+        }
+        let queries = self.queries.load_full().filter(|queries| queries.are_of(snapshot));
+        Some(queries.unwrap_or_else(|| {
+            let queries = Arc::new(Queries::new(snapshot));
+            self.queries.store(Some(Arc::clone(&queries)));
+            queries
+        }))
+    }
+
     /// Counts a panic.
     pub fn count_panic(&self) {
         add(Some(&self.panics), 1);
@@ -181,12 +198,18 @@ impl Totals {
         Arc::clone(&self.connections)
     }
 
+    /// What each thread counted by pool and preference, for whichever topology.
+    pub fn queries(&self) -> Vec<Arc<Queries>> {
+        let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        tallies.iter().filter_map(|(_, tally)| tally.queries.load_full()).collect()
+    }
+
     /// The sums of all threads of `transport`.
     pub fn sums(&self, transport: Transport) -> Sums {
         let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sums = Sums::default();
         for (_, tally) in tallies.iter().filter(|(of, _)| *of == transport) {
-            let Tally { kinds, rcodes, panics, unsent, over_limit } = &**tally;
+            let Tally { kinds, rcodes, panics, unsent, over_limit, queries: _ } = &**tally;
             for (sum, count) in sums.kinds.iter_mut().zip(kinds) {
                 *sum += count.load(Ordering::Relaxed);
             }

@@ -198,6 +198,7 @@ fn answer_waiting(
 ) -> Answered {
     let (snapshot, transport, now) = (shared.load(), Transport::Tcp, clock::wall());
     let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    let queries = tally.queries(&snapshot);
     answer_each(input, output, |message, response| {
         let request = Request { message, peer, transport, now };
         let answered = catch_unwind(AssertUnwindSafe(|| answer(&snapshot, &request, response)));
@@ -206,6 +207,9 @@ fn answer_waiting(
             return 0;
         };
         tally.count(&answer);
+        if let Some(queries) = &queries {
+            queries.count(&answer);
+        }
         answer.len
     })
 }

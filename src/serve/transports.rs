@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
-use crate::answer::{Answer, RateLimit, Transport};
+use crate::answer::{Answer, Queries, RateLimit, Transport};
 use crate::systemd::{self, Keeper, Passed, SocketName};
 
 use super::limiting::{self, Limited, Limiting};
@@ -222,6 +222,11 @@ impl Transports {
     /// Where it listens, in the order of `listen`.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.open.iter().map(|open| open.address).collect()
+    }
+
+    /// What each thread counted by pool and preference.
+    pub fn queries(&self) -> Vec<Arc<Queries>> {
+        self.totals.queries()
     }
 
     /// How many rounds each worker has made.

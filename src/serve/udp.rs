@@ -137,6 +137,7 @@ fn run(
         let snapshot = cache.load();
         let limited = limits.load().as_deref().map(|limited| (limited, limited.now()));
         let now = clock::wall();
+        let queries = tally.queries(snapshot);
         batch.answer(received, |message, peer, out| {
             let request = Request { message, peer, transport: Transport::Udp, now };
             let answered = catch_unwind(AssertUnwindSafe(|| {
@@ -153,6 +154,9 @@ fn run(
                 return 0;
             };
             tally.count(&answer);
+            if let Some(queries) = &queries {
+                queries.count(&answer);
+            }
             seen(message, &answer);
             answer.len
         });

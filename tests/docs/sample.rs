@@ -72,6 +72,7 @@ pub(crate) fn status() -> Status {
         eligible: false,
         state: ShownAzState::Ramping { until: at, share: 20 },
         outside_fence: false,
+        queries: Some(1204),
         overridden: order(),
         endpoints: vec![endpoint],
     };
@@ -83,6 +84,7 @@ pub(crate) fn status() -> Status {
         now: at,
         generation: 7,
         published_at: at,
+        queries_since: Some(at),
         state: Some("can't save health".into()),
         health: route::Status { ready: true, pools: vec![pool], capacity: vec![], guard: guard() },
         overrides: [OverrideKind::Drain, OverrideKind::ForceUp, OverrideKind::ForceDown]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::chain::Renamings;
 use super::{Kind, Observer, Transport};
 use crate::answer::snapshot::{AnyAnswer, Snapshot};
+use crate::geo::PreferenceId;
 use crate::route::{AzId, PoolId};
 use crate::wire::name::MAX_NAME;
 use crate::wire::{
@@ -33,6 +34,7 @@ pub(super) struct Response<'s, 'q> {
     pub(super) node: Option<NodeIndex>,
     pub(super) scope: u8,
     pub(super) pool: Option<PoolId>,
+    pub(super) preference: Option<PreferenceId>,
     pub(super) az: Option<AzId>,
     pub(super) error: Option<ExtendedError>,
 }

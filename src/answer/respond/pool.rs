@@ -239,6 +239,7 @@ impl<'s> Response<'s, '_> {
         let steered = Steered::decide(self.snapshot, pool_id, self.peer, self.subnet);
         if let Some(steered) = &steered {
             (self.pool, self.az) = (Some(pool_id), None);
+            self.preference = Some(steered.first_preference());
             self.error = self.error.or(extended::of_steering(steered));
         } else {
             (self.rcode, self.kind) = (Rcode::ServFail, Kind::Error);
