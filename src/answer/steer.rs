@@ -224,7 +224,15 @@ impl<'s> Steered<'s> {
 
     /// Whether a slot had a say in this decision or the one before it.
     pub(super) fn goes_by_slot(&self) -> bool {
-        self.slot.or(self.asked.and_then(|asked| asked.slot)).is_some()
+        let [by_weights, by_share] = self.slots();
+        by_weights.or(by_share).is_some()
+    }
+
+    /// The slots that had a say in this decision or the one before it: which decides the order of azs, and
+    /// which decides whether azs admit the client.
+    pub(super) fn slots(&self) -> [Option<Slot>; 2] {
+        let before = self.asked.map_or([None; 2], |asked| [asked.slot, asked.share_slot]);
+        [self.slot.or(before[0]), self.share_slot.or(before[1])]
     }
 
     /// SCOPE PREFIX-LENGTH of an answer that holds this decision and goes by the slot of a window,

@@ -40,6 +40,7 @@ mod rfc9460;
 mod rfc9471;
 mod rfc9567;
 mod server;
+mod shares;
 mod slots;
 mod steered;
 mod tiers;
