@@ -1,17 +1,21 @@
 //! Where the clients of a pool go when azs are lost: the decisions of a snapshot before and of others
 //! after, for all demand, by the function that answers queries.
 
-use std::collections::HashMap;
+mod decisions;
+mod fence;
+
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
-use super::decision::{Decision, decide};
 use super::snapshot::Snapshot;
-use crate::geo::demand::{Demand, addresses, split};
-use crate::geo::{PlaceId, Slot};
-use crate::id::IdVec;
-use crate::route::{AzId, PoolId};
+use crate::geo::{Demand, PlaceId};
+use crate::id::{Id, IdVec};
+use crate::route::status::{CapacityStatus, ShownExcess};
+use crate::route::{Az, AzId, BrokenLimit, PoolId, Topology};
+
+use decisions::{Decided, DecidedId, Decisions};
+use fence::Displaced;
+pub use fence::{BindingFence, Fence};
 
 /// What becomes of a pool's demand.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +32,8 @@ pub struct Simulation {
     pub added: Added,
     /// Of each az of the topology, whether it is of the pool, of its fallback or neither.
     pub azs: IdVec<AzId, AzDemand>,
+    /// The fences that keep clients who move from a nearer az that is in service, the most first.
+    pub fences: Vec<BindingFence>,
 }
 
 /// What becomes of an az's demand.
@@ -52,10 +58,26 @@ pub struct Added {
 }
 
 /// A limit that a loss breaks.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Broken {
     /// So much demand was answered before and is not any more.
     Unanswered(f64),
+    /// Displaced clients take an az above a limit of its capacity.
+    Capacity(BrokenLimit),
+}
+
+impl Broken {
+    /// The limits of azs that break, or break by more than before: what a director says of azs with a capacity
+    /// before a loss and after it.
+    pub fn of_azs(before: &[CapacityStatus], after: &[CapacityStatus]) -> Vec<Self> {
+        let broken = before.iter().zip(after).filter_map(|(before, after)| {
+            let ShownExcess { limit, by } = after.above?;
+            let is_new = before.above.is_none_or(|known| (known.limit, known.by) < (limit, by));
+            let az = after.az.clone();
+            is_new.then_some(Self::Capacity(BrokenLimit { az, limit, by }))
+        });
+        broken.collect()
+    }
 }
 
 impl Simulation {
@@ -67,140 +89,117 @@ impl Simulation {
         pool: PoolId,
         demand: &Demand,
     ) -> Option<Vec<Self>> {
-        before.routing.topology.pools.get(pool)?;
-        let mut counts: Vec<_> = after.iter().map(|_| Count::over(before)).collect();
+        let all: Vec<&Snapshot> = std::iter::once(before).chain(after).collect();
+        let mut decisions = Decisions::of(all, pool)?;
+        // Clients of one place who are decided for alike, with one of them.
+        let mut found: HashMap<(PlaceId, DecidedId), (f64, IpAddr)> = HashMap::new();
         demand.visit(&before.places, |network, demand| {
             let place = before.places.find(network.network()).place;
-            each(before, after, pool, (network, demand), |decisions, demand| {
-                for (count, after) in counts.iter_mut().zip(&decisions.after) {
-                    count.add(place, decisions.before, *after, demand);
-                }
+            decisions.each((network, demand), |decided, client, demand| {
+                found.entry((place, decided)).or_insert((0.0, client)).0 += demand;
             });
         });
-        Some(counts.into_iter().map(|count| count.finish(before)).collect())
+        // In an order of its own, since sums of floating-point numbers depend on it.
+        let found: BTreeMap<_, _> = found.into_iter().collect();
+        let topology = &before.routing.topology;
+        let mut counts: Vec<_> = after.iter().map(|_| Count::over(topology)).collect();
+        let mut near = Near::default();
+        for ((place, decided), (demand, client)) in found {
+            near.move_to(before, place);
+            let Decided { azs, preference } = decisions.decided(decided);
+            let Some((&from, azs)) = azs.split_first() else { continue };
+            for ((count, snapshot), &to) in counts.iter_mut().zip(after).zip(azs) {
+                count.add((from, to), &near.km, demand);
+                if from != to {
+                    let displaced = Displaced { place, client, preference: *preference, to };
+                    let bound = fence::binds(snapshot, pool, &displaced);
+                    fence::add(&mut count.simulation.fences, bound, demand);
+                }
+            }
+        }
+        Some(counts.into_iter().map(Count::finish).collect())
     }
 
-    /// The limits that hold before and not after.
+    /// The limits of this pool alone that hold before and not after.
     pub fn broken(&self) -> Vec<Broken> {
         let lost = self.unanswered - self.unanswered_before;
         (lost > 0.0).then_some(Broken::Unanswered(lost)).into_iter().collect()
     }
 }
 
-/// The azs that a client is given.
-#[derive(Clone, PartialEq)]
-struct Decisions {
-    before: Option<AzId>,
-    after: Vec<Option<AzId>>,
-}
-
-/// Decides for all of a network's clients, which are of one place.
-fn each(
-    before: &Snapshot,
-    after: &[Snapshot],
-    pool: PoolId,
-    (network, demand): (IpNet, f64),
-    mut visit: impl FnMut(&Decisions, f64),
-) {
-    let look = |client: IpAddr| {
-        let (mut extent, mut goes_by_slot) = (0, false);
-        let mut az = |snapshot| {
-            let Decision { az, extent: of_it, goes_by_slot: by_slot, .. } =
-                decide(snapshot, pool, client)?;
-            (extent, goes_by_slot) = (of_it.max(extent), goes_by_slot | by_slot);
-            az
-        };
-        let decisions = Decisions { before: az(before), after: after.iter().map(az).collect() };
-        (extent, (decisions, goes_by_slot))
-    };
-    let all = addresses(network);
-    split(network, look, |part, (decisions, goes_by_slot)| {
-        let demand = demand * addresses(part) / all;
-        if !goes_by_slot {
-            return visit(&decisions, demand);
-        }
-        let clients = slots(part);
-        let demand = demand / clients.len() as f64;
-        for client in clients {
-            let (_, (decisions, _)) = look(client);
-            visit(&decisions, demand);
-        }
-    });
-}
-
-/// A client of each network of `network` that has slots of its own. Of an IPv6 network with more of them
-/// than there are slots, as many clients, evenly spread.
-fn slots(network: IpNet) -> Vec<IpAddr> {
-    let len = Slot::prefix_len(network.network());
-    match network {
-        _ if network.prefix_len() >= len => vec![network.network()],
-        IpNet::V4(network) => match network.subnets(len) {
-            Ok(subnets) => subnets.map(|subnet| subnet.network().into()).collect(),
-            Err(_) => vec![network.network().into()],
-        },
-        IpNet::V6(network) => {
-            let len = len.min(network.prefix_len() + Slot::COUNT.ilog2() as u8);
-            match network.subnets(len) {
-                Ok(subnets) => subnets.map(|subnet| subnet.network().into()).collect(),
-                Err(_) => vec![network.network().into()],
-            }
-        }
-    }
-}
-
-/// Demand by place, az before and az after.
+/// Demand of a pool under one of the snapshots after.
 struct Count {
-    azs: IdVec<AzId, AzDemand>,
-    demand: f64,
-    unanswered_before: f64,
-    unanswered: f64,
-    moved: f64,
-    moves: HashMap<(PlaceId, AzId, AzId), f64>,
+    simulation: Simulation,
+    /// To which az, how much farther, and how much demand.
+    moves: Vec<(AzId, f64, f64)>,
 }
 
 impl Count {
-    fn over(snapshot: &Snapshot) -> Self {
-        let azs = snapshot.routing.topology.azs.ids().map(|_| AzDemand::default()).collect();
-        let moves = HashMap::new();
-        Self { azs, demand: 0.0, unanswered_before: 0.0, unanswered: 0.0, moved: 0.0, moves }
+    fn over(topology: &Topology) -> Self {
+        let azs = topology.azs.ids().map(|_| AzDemand::default()).collect();
+        let simulation = Simulation {
+            demand: 0.0,
+            moved: 0.0,
+            unanswered_before: 0.0,
+            unanswered: 0.0,
+            added: Added::default(),
+            azs,
+            fences: vec![],
+        };
+        Self { simulation, moves: vec![] }
     }
 
-    fn add(&mut self, place: PlaceId, before: Option<AzId>, after: Option<AzId>, demand: f64) {
-        self.demand += demand;
-        match before {
-            Some(az) => self.azs[az].before += demand,
-            None => self.unanswered_before += demand,
+    /// Adds clients who are so far from each az.
+    fn add(&mut self, (from, to): (Option<AzId>, Option<AzId>), km: &[Option<f64>], demand: f64) {
+        let of = &mut self.simulation;
+        of.demand += demand;
+        match from {
+            Some(az) => of.azs[az].before += demand,
+            None => of.unanswered_before += demand,
         }
-        match after {
-            Some(az) => self.azs[az].after += demand,
-            None => self.unanswered += demand,
+        match to {
+            Some(az) => of.azs[az].after += demand,
+            None => of.unanswered += demand,
         }
-        if before != after {
-            self.moved += demand;
+        if from == to {
+            return;
         }
-        if let (Some(from), Some(to)) = (before, after)
-            && from != to
+        of.moved += demand;
+        if let (Some(from), Some(to)) = (from, to)
+            && let (Some(from_km), Some(to_km)) = (km[from.index()], km[to.index()])
         {
-            *self.moves.entry((place, from, to)).or_default() += demand;
+            self.moves.push((to, to_km - from_km, demand));
         }
     }
 
-    fn finish(self, snapshot: &Snapshot) -> Simulation {
-        let Self { mut azs, demand, unanswered_before, unanswered, moved, moves } = self;
-        let topology = &snapshot.routing.topology;
-        let added = moves.into_iter().filter_map(|((place, from, to), demand)| {
-            let point = snapshot.places.place(place).point?;
-            let [from_there, to_there] = [from, to].map(|az| topology.azs[az].location);
-            let added = point.distance_km(to_there?) - point.distance_km(from_there?);
-            Some((to, added, demand))
-        });
-        let mut added: Vec<(AzId, f64, f64)> = added.collect();
-        added.sort_unstable_by(|a, b| a.1.total_cmp(&b.1));
-        for (id, az) in azs.ids().collect::<Vec<_>>().into_iter().zip(azs.values_mut()) {
+    fn finish(self) -> Simulation {
+        let Self { mut simulation, moves: mut added } = self;
+        added.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let ids: Vec<AzId> = simulation.azs.ids().collect();
+        for (id, az) in ids.into_iter().zip(simulation.azs.values_mut()) {
             az.added = Added::of(added.iter().filter(|(to, ..)| *to == id));
         }
-        let added = Added::of(added.iter());
-        Simulation { demand, moved, unanswered_before, unanswered, added, azs }
+        simulation.added = Added::of(added.iter());
+        simulation.fences.sort_by(|a, b| b.demand.total_cmp(&a.demand));
+        simulation
+    }
+}
+
+/// How far clients at a place are from each az.
+#[derive(Default)]
+struct Near {
+    place: Option<PlaceId>,
+    km: Vec<Option<f64>>,
+}
+
+impl Near {
+    fn move_to(&mut self, snapshot: &Snapshot, place: PlaceId) {
+        if self.place != Some(place) {
+            let point = snapshot.places.place(place).point;
+            let km = |az: &Az| Some(point?.distance_km(az.location?));
+            self.km = snapshot.routing.topology.azs.values().map(km).collect();
+            self.place = Some(place);
+        }
     }
 }
 

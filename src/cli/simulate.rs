@@ -1,18 +1,21 @@
 //! `meridian simulate`: where clients would go if azs were lost, by the daemon's own code.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::answer::simulation::{Added, AzDemand, Broken, Simulation};
+use crate::answer::simulation::{Added, AzDemand, BindingFence, Broken, Fence, Simulation};
 use crate::answer::{Generation, Snapshot};
 use crate::config;
 use crate::config::suggestion::{did_you_mean, list};
 use crate::control::load::{self, Loaded, Occasion, Report};
 use crate::diag::Sources;
 use crate::geo::Demand;
+use crate::route::status::CapacityStatus;
 use crate::route::{AllDown, AzId, Pool, PoolId, Rehearsal, Topology};
 
 use super::output::{self, Failure};
@@ -24,6 +27,8 @@ use super::{Printed, Simulate, check};
 pub struct Simulated {
     /// Where the demand is from: `uniform`, or the file.
     pub source: String,
+    /// The file that says what load azs have; `None` if none does, or no az has a capacity.
+    pub loads: Option<String>,
     /// What was lost, one after the other; azs of one element together.
     pub losses: Vec<Loss>,
 }
@@ -35,6 +40,25 @@ pub struct Loss {
     pub lost: Vec<String>,
     /// What it does to each pool that has one of them.
     pub pools: Vec<PoolLoss>,
+    /// What azs with a capacity carry, in all pools.
+    pub capacity: Vec<AzLoad>,
+    /// The limits of azs that break.
+    pub broken: Vec<String>,
+}
+
+/// What an az with a capacity carries.
+#[derive(Debug, Serialize)]
+pub struct AzLoad {
+    /// The name.
+    pub name: String,
+    /// Its load before; `None` if nothing is known of it.
+    pub before: Option<f64>,
+    /// Its load after.
+    pub after: Option<f64>,
+    /// Displaced clients fill it up to here while any az has room.
+    pub soft: f64,
+    /// They fill it up to here once none has.
+    pub hard: f64,
 }
 
 /// What the loss of azs does to a pool.
@@ -54,10 +78,23 @@ pub struct PoolLoss {
     pub added_km_99: Option<f64>,
     /// The azs with demand before or after, by name.
     pub azs: Vec<AzLoss>,
+    /// The fences that keep clients who move from a nearer az that is in service, the most first.
+    pub fences: Vec<PoolFence>,
     /// The limits that break.
     pub broken: Vec<String>,
     /// The lost azs of the pool of which an endpoint is not probed, and so is given on.
     pub unprobed: Vec<String>,
+}
+
+/// A fence that keeps clients from an az.
+#[derive(Debug, Serialize)]
+pub struct PoolFence {
+    /// The rule that has it, from 1; `None`: the pool.
+    pub rule: Option<usize>,
+    /// The az outside it.
+    pub az: String,
+    /// The demand of clients who would have gone there.
+    pub demand: f64,
 }
 
 /// What the loss of azs does to an az.
@@ -69,8 +106,6 @@ pub struct AzLoss {
     pub before: f64,
     /// Its demand after.
     pub after: f64,
-    /// What it bears.
-    pub limit: Option<f64>,
     /// How many kilometres farther those go who come to it: half of them no more.
     pub added_km_median: Option<f64>,
     /// 99 % of them no more.
@@ -84,15 +119,33 @@ pub(super) fn simulate(arguments: &Simulate) -> Result<(), Failure> {
     let topology = &loaded.routing.topology;
     let losses = if *all { losses(topology) } else { vec![named(topology, lose)?] };
     let pools = pools(topology, pool.as_deref())?;
-    let (source, demand) = match demand {
-        Some(path) => (path.display().to_string(), recorded(path)?),
-        None => (UNIFORM.into(), Demand::Uniform),
+    let stated = match demand {
+        Some(path) => stated(path, topology)?,
+        None => Stated::default(),
     };
-    let simulated = Simulated { source, losses: run(&loaded, &losses, &pools, &demand) };
-    let pools = || simulated.losses.iter().flat_map(|loss| &loss.pools);
-    let is_broken = pools().any(|pool| !pool.broken.is_empty());
+    let file = demand.as_ref().map(|path| path.display().to_string());
+    let bears = !topology.capacities.limits.is_empty();
+    let is_uniform = stated.demand == Demand::Uniform;
+    let simulated = Simulated {
+        source: file.clone().filter(|_| !is_uniform).unwrap_or_else(|| UNIFORM.into()),
+        loads: file.filter(|_| bears),
+        losses: run(&loaded, &losses, &pools, &stated),
+    };
+    let is_broken = |loss: &Loss| {
+        !loss.broken.is_empty() || loss.pools.iter().any(|pool| !pool.broken.is_empty())
+    };
+    let is_broken = simulated.losses.iter().any(is_broken);
     format.show(&simulated, |simulated| if *all { table(simulated) } else { text(simulated) })?;
     if is_broken { Err(Failure::Shown) } else { Ok(()) }
+}
+
+/// What a demand file states.
+#[derive(Default)]
+struct Stated {
+    /// Who asks; uniform where it says nothing of clients.
+    demand: Demand,
+    /// The loads of azs.
+    azs: BTreeMap<AzId, f64>,
 }
 
 /// The files, whose errors are shown.
@@ -156,8 +209,8 @@ fn pools(topology: &Topology, name: Option<&str>) -> Result<Vec<PoolId>, Failure
     }
 }
 
-/// The demand in a file, whose faults are shown.
-fn recorded(path: &Path) -> Result<Demand, Failure> {
+/// What a demand file states, whose faults are shown.
+fn stated(path: &Path, topology: &Topology) -> Result<Stated, Failure> {
     let read = config::open(path).and_then(|mut file| {
         let mut text = vec![];
         file.read_to_end(&mut text).map(|_| text)
@@ -172,34 +225,52 @@ fn recorded(path: &Path) -> Result<Demand, Failure> {
         check::show(&report);
         return Err(Failure::Shown);
     }
-    if !demand.azs.is_empty() {
-        output::error("the demand of azs says nothing of where clients are: it is left out");
+    let mut stated = Stated::default();
+    for (name, load, _) in demand.azs {
+        let id = named(topology, std::slice::from_ref(&name))?;
+        stated.azs.extend(id.into_iter().map(|id| (id, load)));
     }
-    Ok(Demand::Recorded(demand.clients))
+    if !demand.clients.is_empty() || stated.azs.is_empty() {
+        stated.demand = Demand::Recorded(demand.clients);
+    }
+    if !stated.azs.is_empty() && topology.capacities.limits.is_empty() {
+        output::error("no az has a capacity: what the file says of azs is left out");
+    }
+    Ok(stated)
 }
 
 /// What each of `losses` does.
-fn run(loaded: &Loaded, losses: &[Vec<AzId>], pools: &[PoolId], demand: &Demand) -> Vec<Loss> {
-    let routing = &loaded.routing;
-    let topology = &routing.topology;
-    let snapshot = |rehearsal: &Rehearsal| loaded.snapshot(Generation(0), rehearsal.routes());
-    let before = snapshot(&Rehearsal::calm(routing.clone()));
-    let after = losses.iter().map(|lost| {
-        let mut rehearsal = Rehearsal::calm(routing.clone());
-        rehearsal.lose(lost);
-        snapshot(&rehearsal)
-    });
-    let after: Vec<Snapshot> = after.collect();
-    for country in demand.nowhere(&before.places) {
+fn run(loaded: &Loaded, losses: &[Vec<AzId>], pools: &[PoolId], stated: &Stated) -> Vec<Loss> {
+    let topology = &loaded.routing.topology;
+    let snapshot = |routes| loaded.snapshot(Generation(0), routes);
+    let before = snapshot(Arc::default());
+    let ground = (&*before.views, &*before.places);
+    let routing = loaded.routing.clone();
+    let routing = routing.with_load(ground, &stated.demand, stated.azs.clone());
+    let calm = Rehearsal::calm(routing.clone());
+    let before = Snapshot { routes: calm.routes(), ..before };
+    for country in stated.demand.nowhere(&before.places) {
         let nowhere = "no database places an IPv4 address in";
         output::error(format_args!("{nowhere} {country}: its demand is left out"));
     }
     let name = |&az: &AzId| topology.azs[az].name.clone();
-    let lost =
-        losses.iter().map(|lost| Loss { lost: lost.iter().map(name).collect(), pools: vec![] });
-    let mut told: Vec<Loss> = lost.collect();
+    let (mut told, mut after) = (vec![], vec![]);
+    for lost in losses {
+        let mut rehearsal = Rehearsal::calm(routing.clone());
+        rehearsal.lose(lost);
+        let (loads_before, loads) = (calm.capacity(), rehearsal.capacity());
+        let broken = Broken::of_azs(&loads_before, &loads);
+        told.push(Loss {
+            lost: lost.iter().map(name).collect(),
+            pools: vec![],
+            capacity: loads_before.into_iter().zip(loads).map(az_load).collect(),
+            broken: broken.into_iter().map(|broken| broken_text(&broken, 0.0)).collect(),
+        });
+        after.push(snapshot(rehearsal.routes()));
+    }
     for &pool in pools {
-        let simulations = Simulation::run(&before, &after, pool, demand).unwrap_or_default();
+        let simulations =
+            Simulation::run(&before, &after, pool, &stated.demand).unwrap_or_default();
         for ((loss, lost), simulation) in told.iter_mut().zip(losses).zip(&simulations) {
             if is_of(topology, pool, lost) {
                 loss.pools.push(pool_loss(topology, pool, lost, simulation));
@@ -207,6 +278,19 @@ fn run(loaded: &Loaded, losses: &[Vec<AzId>], pools: &[PoolId], demand: &Demand)
         }
     }
     told
+}
+
+fn az_load((before, after): (CapacityStatus, CapacityStatus)) -> AzLoad {
+    let CapacityStatus { az, soft, hard, own, load, .. } = after;
+    AzLoad { name: az, before: before.own, after: own.is_some().then_some(load), soft, hard }
+}
+
+/// What breaks, of so much demand.
+fn broken_text(broken: &Broken, demand: f64) -> String {
+    match broken {
+        Broken::Unanswered(lost) => format!("{} of demand is given nothing", share(*lost, demand)),
+        Broken::Capacity(limit) => limit.to_string(),
+    }
 }
 
 /// Whether a pool or its fallback has one of the azs.
@@ -229,11 +313,17 @@ fn pool_loss(
     lost: &[AzId],
     simulation: &Simulation,
 ) -> PoolLoss {
-    let Simulation { demand, moved, unanswered, added, azs, .. } = simulation;
+    let Simulation { demand, moved, unanswered, added, azs, fences, .. } = simulation;
     let pool = &topology.pools[pool];
-    let broken = simulation.broken().into_iter().map(|broken| match broken {
-        Broken::Unanswered(lost) => format!("{} of demand is given nothing", share(lost, *demand)),
-    });
+    let broken = simulation.broken();
+    let fence = |binding: &BindingFence| PoolFence {
+        rule: match binding.fence {
+            Fence::Pool => None,
+            Fence::Rule(number) => Some(number),
+        },
+        az: topology.azs[binding.az].name.clone(),
+        demand: binding.demand,
+    };
     let concerned = azs.iter().filter(|(_, az)| az.before > 0.0 || az.after > 0.0);
     let unprobed = pool.azs.iter().filter(|az| {
         lost.contains(&az.az) && az.endpoints.iter().any(|endpoint| endpoint.monitor.is_none())
@@ -246,7 +336,8 @@ fn pool_loss(
         added_km_median: added.median,
         added_km_99: added.most,
         azs: concerned.map(|(id, az)| az_loss(topology, id, az)).collect(),
-        broken: broken.collect(),
+        fences: fences.iter().map(fence).collect(),
+        broken: broken.iter().map(|broken| broken_text(broken, *demand)).collect(),
         unprobed: unprobed.map(|az| topology.azs[az.az].name.clone()).collect(),
     }
 }
@@ -254,15 +345,15 @@ fn pool_loss(
 fn az_loss(topology: &Topology, id: AzId, az: &AzDemand) -> AzLoss {
     let AzDemand { before, after, added: Added { median, most } } = *az;
     let name = topology.azs[id].name.clone();
-    AzLoss { name, before, after, limit: None, added_km_median: median, added_km_99: most }
+    AzLoss { name, before, after, added_km_median: median, added_km_99: most }
 }
 
 /// One loss, az by az.
 fn text(simulated: &Simulated) -> String {
-    let Simulated { source, losses } = simulated;
+    let Simulated { source, loads, losses } = simulated;
     let unit = if source == UNIFORM { " (/24s)" } else { "" };
-    let mut text = format!("demand    {}\n", described(source));
-    for Loss { lost, pools } in losses {
+    let mut text = described(source, loads.as_deref());
+    for Loss { lost, pools, capacity, broken } in losses {
         let _ = writeln!(text, "lost      {}", lost.join(", "));
         for pool in pools {
             let _ = write!(text, "\n{}: {}", pool.name, moved(pool));
@@ -273,22 +364,36 @@ fn text(simulated: &Simulated) -> String {
                     share(az.after, pool.demand),
                     number(az.before),
                     number(az.after),
-                    az.limit.map_or_else(|| "-".into(), number),
                     kilometres(az.added_km_median),
                     kilometres(az.added_km_99),
                 ]
             });
             let demand = format!("demand{unit}");
-            let head = ["az", "share", "after", &demand, "after", "limit", "added km", "99 %"];
+            let head = ["az", "share", "after", &demand, "after", "added km", "99 %"];
             text += &columns(&head, rows);
+        }
+        if !capacity.is_empty() {
+            let _ = writeln!(text, "\ncapacity, in all pools");
+            text += &lines("breaks", broken);
+            let rows = capacity.iter().map(|az| {
+                let load = |load: Option<f64>| load.map_or_else(|| "-".into(), number);
+                let [soft, hard] = [az.soft, az.hard].map(number);
+                [az.name.clone(), load(az.before), load(az.after), soft, hard]
+            });
+            text += &columns(&["az", "load", "after", "soft", "hard"], rows);
         }
     }
     text
 }
 
+/// A line for each of these texts.
+fn lines(what: &str, texts: &[String]) -> String {
+    texts.iter().map(|text| format!("{what}: {text}\n")).collect()
+}
+
 /// All losses, a line each.
 fn table(simulated: &Simulated) -> String {
-    let mut text = format!("demand    {}\n", described(&simulated.source));
+    let mut text = described(&simulated.source, simulated.loads.as_deref());
     let mut names: Vec<_> =
         simulated.losses.iter().flat_map(|loss| &loss.pools).map(|pool| &pool.name).collect();
     names.sort_unstable();
@@ -314,6 +419,13 @@ fn table(simulated: &Simulated) -> String {
             ["lost", "moves", "nothing", "most to", "share", "after", "added km", "99 %", "breaks"];
         let _ = write!(text, "\n{name}\n{}", columns(&head, rows));
     }
+    let broken: Vec<_> = simulated.losses.iter().filter(|loss| !loss.broken.is_empty()).collect();
+    if !broken.is_empty() {
+        text += "\nbreaks, in all pools\n";
+    }
+    for loss in broken {
+        let _ = writeln!(text, "{}: {}", loss.lost.join(" "), loss.broken.join(", "));
+    }
     text
 }
 
@@ -321,21 +433,26 @@ fn gain(az: &AzLoss) -> f64 {
     az.after - az.before
 }
 
-fn described(source: &str) -> String {
-    match source {
+fn described(source: &str, loads: Option<&str>) -> String {
+    let demand = match source {
         UNIFORM => "uniform: each IPv4 /24 that the databases place counts once".into(),
         file => format!("recorded in {file}"),
-    }
+    };
+    let loads = loads.map(|file| format!("loads     stated in {file}\n")).unwrap_or_default();
+    format!("demand    {demand}\n{loads}")
 }
 
 /// What a pool's loss comes to, in a line, and a line for each thing to know of it.
 fn moved(pool: &PoolLoss) -> String {
-    let PoolLoss { demand, moved, unanswered, broken, unprobed, .. } = pool;
+    let PoolLoss { demand, moved, unanswered, fences, broken, unprobed, .. } = pool;
     let (moved, nothing) = (share(*moved, *demand), share(*unanswered, *demand));
     let mut text = format!("{moved} of demand moves, {nothing} is given nothing\n");
-    for broken in broken {
-        let _ = writeln!(text, "breaks: {broken}");
+    for PoolFence { rule, az, demand: kept } in fences {
+        let fence = rule.map_or_else(|| "the pool".into(), |number| format!("rule {number}"));
+        let kept = share(*kept, *demand);
+        let _ = writeln!(text, "the fence of {fence} keeps {kept} of demand from {az}");
     }
+    text += &lines("breaks", broken);
     if !unprobed.is_empty() {
         let azs = unprobed.join(", ");
         let _ = writeln!(text, "not probed in {azs}, and so given on: endpoints without a check");

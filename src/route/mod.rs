@@ -34,6 +34,7 @@ mod shown_kept;
 pub mod spill;
 pub mod spread;
 mod standing;
+mod stated;
 pub mod status;
 pub mod table;
 pub mod target;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::status::CapacityStatus;
 use super::{AzId, Director, Effects, Event, Overrides, Routing, RoutingTable, Saved};
 use crate::health::{Cause, MonitorId, Outcome, Verdict};
 use crate::time::{Monotonic, Now, Wall};
@@ -49,6 +50,11 @@ impl Rehearsal {
     /// What answers now.
     pub fn routes(&self) -> Arc<RoutingTable> {
         self.director.routes()
+    }
+
+    /// What azs with a capacity carry now, in the order of their names.
+    pub fn capacity(&self) -> Vec<CapacityStatus> {
+        self.director.capacity_status()
     }
 
     /// As many such results of each monitor as it takes, a round a second.

@@ -5,7 +5,9 @@ use meridian::answer::explain::{
     ExplainedAz, ExplainedPlace, ExplainedRule, ExplainedWindow, FenceOf, FencedOut, Steering,
     Verdict,
 };
-use meridian::cli::{Awaited, AzLoss, Checked, Loss, PoolLoss, Simulated, Summary, Waited};
+use meridian::cli::{
+    Awaited, AzLoad, AzLoss, Checked, Loss, PoolFence, PoolLoss, Simulated, Summary, Waited,
+};
 use meridian::control::load::Counts;
 use meridian::control::orders::{Change, Deed, Entry};
 use meridian::control::plan::{CountryPlan, MovePlan, PoolPlan};
@@ -296,7 +298,6 @@ pub(crate) fn simulated() -> Simulated {
         name: "mumbai".into(),
         before: 4.0,
         after: 0.0,
-        limit: Some(10.0),
         added_km_median: Some(100.0),
         added_km_99: Some(1000.0),
     };
@@ -308,11 +309,24 @@ pub(crate) fn simulated() -> Simulated {
         added_km_median: Some(100.0),
         added_km_99: Some(1000.0),
         azs: vec![az],
+        fences: vec![PoolFence { rule: Some(1), az: "singapore".into(), demand: 2.0 }],
         broken: vec!["1 % of demand is given nothing".into()],
         unprobed: vec!["mumbai".into()],
     };
-    let loss = Loss { lost: vec!["mumbai".into()], pools: vec![pool] };
-    Simulated { source: "uniform".into(), losses: vec![loss] }
+    let load = AzLoad {
+        name: "singapore".into(),
+        before: Some(300.0),
+        after: Some(900.0),
+        soft: 600.0,
+        hard: 800.0,
+    };
+    let loss = Loss {
+        lost: vec!["mumbai".into()],
+        pools: vec![pool],
+        capacity: vec![load],
+        broken: vec!["singapore is expected 100 above its hard limit".into()],
+    };
+    Simulated { source: "uniform".into(), loads: Some("demand.csv".into()), losses: vec![loss] }
 }
 
 pub(crate) fn waited() -> Waited {

@@ -112,3 +112,77 @@ fn what_nothing_probes_can_not_be_lost() {
     let told = host.meridian(&["simulate", "--lose", "sydney"]).success();
     assert!(told.contains("not probed in sydney"), "{told}");
 }
+
+/// A host whose azs Sao Paulo and Sydney have these capacities.
+fn limited(fleet: &Fleet, policy: &str, [saopaulo, sydney]: [u32; 2]) -> Host {
+    let host = fleet.host(policy);
+    for (az, capacity) in [("saopaulo", saopaulo), ("sydney", sydney)] {
+        let table = format!("[az.{az}]\n");
+        host.edit("meridian.toml", &table, &format!("{table}capacity = {capacity}\n"));
+    }
+    host
+}
+
+#[test]
+fn who_finds_no_room_spills_on_by_slot() {
+    let fleet = Fleet::new();
+    let host = limited(&fleet, POLICY, [300, 10_000]);
+    // They are of Paris, and Sao Paulo is next.
+    host.write("demand.csv", "2.0.0.0/16,1000\n");
+    let asked = ["simulate", "--lose", "paris", "--demand", "demand.csv", "--format", "json"];
+    let simulated: Value = serde_json::from_str(&host.meridian(&asked).success()).unwrap();
+    let loss = &simulated["losses"][0];
+    let capacity = &loss["capacity"].as_array().unwrap()[..];
+    let load = |az: &str, when: &str| {
+        let of = capacity.iter().find(|of| of["name"] == az).unwrap();
+        of[when].as_f64().unwrap()
+    };
+    assert_eq!((load("saopaulo", "before"), load("sydney", "before")), (0.0, 0.0));
+    assert!((299.0..=300.0).contains(&load("saopaulo", "after")), "{loss:#}");
+    assert!((700.0..=701.0).contains(&load("sydney", "after")), "{loss:#}");
+    // 256 networks have few slots: their share is about that of all slots.
+    let azs = loss["pools"][0]["azs"].as_array().unwrap();
+    let saopaulo = azs.iter().find(|az| az["name"] == "saopaulo").unwrap();
+    assert!((200.0..400.0).contains(&saopaulo["after"].as_f64().unwrap()), "{loss:#}");
+}
+
+#[test]
+fn a_capacity_that_displaced_clients_break_is_a_broken_limit() {
+    let fleet = Fleet::new();
+    let host = limited(&fleet, POLICY, [300, 200]);
+    host.write("demand.csv", "2.0.0.0/16,1000\n");
+    let ended = host.meridian(&["simulate", "--lose", "paris", "--demand", "demand.csv"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.out.contains("above its hard limit"), "{ended:?}");
+    let all = host.meridian(&["simulate", "--all", "--demand", "demand.csv"]);
+    assert_eq!(all.code, Some(1), "{all:?}");
+    assert!(all.out.contains("\nparis: saopaulo is expected "), "{all:?}");
+}
+
+#[test]
+fn an_az_that_is_above_its_limit_without_a_loss_is_not_broken_by_one() {
+    let fleet = Fleet::new();
+    let host = limited(&fleet, POLICY, [300, 10_000]);
+    host.write("demand.csv", "az:saopaulo,400\n");
+    let told = host.meridian(&["simulate", "--lose", "paris", "--demand", "demand.csv"]).success();
+    assert!(told.contains("demand    uniform"), "{told}");
+    assert!(told.contains("saopaulo   400    400    300    300"), "{told}");
+}
+
+#[test]
+fn the_fence_that_keeps_clients_from_a_nearer_az_is_named() {
+    let rule = "[[pool.web.rules]]\nclients = [\"net:2.0.0.0/16\"]\nallow = [\"az:sydney\", \"az:paris\"]\n";
+    let fleet = Fleet::new();
+    let host = fleet.host(&format!("{POLICY}{rule}"));
+    host.write("demand.csv", "2.0.0.0/16,300\n7.0.0.0/16,100\n");
+    let told = host.meridian(&["simulate", "--lose", "paris", "--demand", "demand.csv"]).success();
+    assert!(told.contains("the fence of rule 1 keeps 75.0 % of demand from saopaulo\n"), "{told}");
+    let fence = "hold = \"100ms\"\nallow = [\"az:sydney\", \"az:paris\"]\n";
+    let host = fleet.host(&POLICY.replace("hold = \"100ms\"\n", fence));
+    host.write("demand.csv", "2.0.0.0/16,300\n7.0.0.0/16,100\n");
+    let told = host.meridian(&["simulate", "--lose", "paris", "--demand", "demand.csv"]).success();
+    assert!(
+        told.contains("the fence of the pool keeps 100.0 % of demand from saopaulo\n"),
+        "{told}"
+    );
+}
