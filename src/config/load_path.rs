@@ -54,7 +54,7 @@ mod tests {
         assert!(
             told("\"load\"").starts_with(&format!("{start}:9: {error}: a path begins with `$`"))
         );
-        let trailing = format!("{start}:16: {error}: the path ends before this");
+        let trailing = format!("{start}:15: {error}: the path ends before this");
         assert!(told("\"$.load < 5\"").starts_with(&trailing), "{}", told("\"$.load < 5\""));
         assert!(told("5").contains("config/wrong-type"));
     }
