@@ -229,6 +229,23 @@ fn a_worker_allocates_nothing_from_one_datagram_to_the_next() {
 }
 
 #[test]
+fn counting_queries_by_preference_allocates_nothing() {
+    let files = FILES.replace("az.sydney.", "az.tokyo.capacity = 1000\naz.sydney.");
+    let on_worker = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&on_worker);
+    let worker = start(World::new(&files).snapshot(), move || {
+        seen.store(ALLOCATIONS.get(), Ordering::Release);
+    });
+    worker.ask("www.example.", RecordType::A);
+    let at_first = on_worker.load(Ordering::Acquire);
+    for (name, rtype, _) in QUESTIONS {
+        worker.ask(name, rtype);
+    }
+    assert_eq!(on_worker.load(Ordering::Acquire), at_first);
+    worker.stop();
+}
+
+#[test]
 fn the_allocator_counts() {
     let before = ALLOCATIONS.get();
     drop(black_box(Box::new(1)));

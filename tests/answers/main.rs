@@ -10,6 +10,7 @@ mod fallback;
 mod fences;
 mod laws;
 mod opt;
+mod queries;
 mod rate_limit;
 mod rfc1034;
 mod rfc1035;

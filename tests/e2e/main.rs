@@ -19,6 +19,7 @@ mod load;
 mod namespace;
 mod notify;
 mod other_host;
+mod queries;
 mod random;
 mod supervisor;
 mod witness;

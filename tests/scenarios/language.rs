@@ -26,6 +26,7 @@
 //! ```text
 //! at T ADDRESS up|refuse|hang|unreachable|no-route|status N
 //! at T ADDRESS reports N              the load of its part of its az, from its next success on
+//! at T queries POOL CLIENT N…         how many were answered so far, by who asked
 //! at T ADDRESS lags                   it answers, and says that its replica lags by 12 s, not 5
 //! at T the [IPv4|IPv6] uplink is lost|back   all probes of the family hang meanwhile
 //! at T restart [after D]              the process ends at T, and begins again D later from what
@@ -154,6 +155,8 @@ pub(crate) enum StoryAllDown {
 pub(crate) enum Action {
     Behave(IpAddr, Behaviour),
     Report(IpAddr, f64),
+    /// So many queries for a pool were answered, by client.
+    Queries(String, BTreeMap<String, u64>),
     /// What happens to this host's way out.
     Uplink(Vec<Family>, Uplink),
     Restart(Duration),
@@ -471,6 +474,14 @@ impl Story {
             "clock" => {
                 words.expect("jumps")?;
                 self.actions.push((at, Action::Jump(words.jump()?)));
+                return Ok(Place::Top);
+            }
+            "queries" => {
+                let (pool, mut queries) = (words.next()?.to_owned(), BTreeMap::new());
+                while words.peek().is_some() {
+                    queries.insert(words.next()?.to_owned(), words.number()?);
+                }
+                self.actions.push((at, Action::Queries(pool, queries)));
                 return Ok(Place::Top);
             }
             "ask" => answer(words)?,

@@ -52,6 +52,8 @@ stories! {
     capacity_drain
     capacity_hard
     capacity_off
+    capacity_queries
+    capacity_queries_stated
     capacity_ramp
     capacity_reported
     changed_check

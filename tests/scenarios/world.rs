@@ -142,6 +142,7 @@ impl World<'_> {
             Action::Report(address, load) => {
                 self.loads.insert(*address, *load);
             }
+            Action::Queries(pool, queries) => self.learn(pool, queries),
             Action::Uplink(families, Uplink::Lost) => self.lost.extend(families),
             Action::Uplink(families, Uplink::Back) => {
                 self.lost.retain(|family| !families.contains(family));
@@ -176,6 +177,20 @@ impl World<'_> {
                 self.apply(Event::Replace(routing));
             }
         }
+    }
+
+    /// What the shell does with what workers counted.
+    fn learn(&mut self, pool: &str, queries: &BTreeMap<String, u64>) {
+        let process = self.process.as_mut().unwrap();
+        let topology = &process.routing.topology;
+        let id = topology.pools.position(|known| known.name == pool).expect("such a pool");
+        let preferences = &process.routing.preferences[topology.pools[id].view];
+        let mut counts = vec![0; preferences.len()];
+        for (client, count) in queries {
+            assert!(self.story.clients.contains_key(client), "no client {client}");
+            counts[usize::from(preference(self.story, client).0)] += count;
+        }
+        process.director.learn_queries([(id, counts.into())].into());
     }
 
     /// What the shell does for an operator.
