@@ -230,12 +230,12 @@ fn probed(endpoint: &EndpointStatus, now: Wall) -> String {
     let Some(monitor) = &endpoint.monitor else { return "not checked: always up".into() };
     let state = match monitor.state {
         HealthState::Unknown => "unknown",
-        HealthState::Up if monitor.failing => "up, failing",
         HealthState::Up => "up",
         HealthState::Down => "down",
         HealthState::Unfit => "unfit",
     };
-    let mut text = format!("{state} for {}", age(now, monitor.since));
+    let failing = if monitor.failing { ", failing" } else { "" };
+    let mut text = format!("{state} for {}{failing}", age(now, monitor.since));
     if let Some(penalty) = &monitor.penalty {
         let _ = write!(text, ", penalty {}", penalty.points);
         if let Some(until) = penalty.suppressed_until {

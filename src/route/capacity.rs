@@ -387,7 +387,13 @@ fn kept(health: &AzHealth) -> u16 {
         AzState::Ramping(ramp) if admits.eligible < ALL => ramp.from,
         _ => admits.eligible,
     };
-    if health.standing.is_eligible() { eligible.min(admits.undrained) } else { 0 }
+    if health.service.is_kept {
+        health.service.slots.min(admits.undrained)
+    } else if health.standing.is_eligible() {
+        eligible.min(admits.undrained)
+    } else {
+        0
+    }
 }
 
 const ALL: u16 = Slot::COUNT as u16;

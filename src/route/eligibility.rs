@@ -68,7 +68,7 @@ impl AzState {
     ) -> Self {
         if failback == Failback::Manual && self.awaits_or_is_lost() && judgement.is_alive {
             return match self {
-                Self::AwaitingRelease { .. } => self,
+                Self::AwaitingRelease { .. } if judgement.verdict == LocalVerdict::Up => self,
                 _ => Self::AwaitingRelease { admits: 0 },
             };
         }

@@ -51,6 +51,7 @@ stories! {
     capacity
     capacity_drain
     capacity_hard
+    capacity_kept
     capacity_off
     capacity_queries
     capacity_queries_stated
