@@ -205,7 +205,8 @@ impl PoolEntry {
     }
 
     fn report_failing_open(&self, table: &Table<'_>, faults: &mut Faults) {
-        if self.failback != Failback::Manual || self.all_down != AllDownName::Open {
+        let gives_all = matches!(self.all_down, AllDownName::Open | AllDownName::Last);
+        if self.failback != Failback::Manual || !gives_all {
             return;
         }
         let Some(failback) = table.get("failback", faults) else { return };

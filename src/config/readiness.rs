@@ -22,7 +22,8 @@ pub(super) fn conditions(table: &Table<'_>, faults: &mut Faults) -> Arc<[Conditi
 /// nothing else is left.
 pub(super) fn fails_open(pool: &PoolEntry, check: &CheckEntry) -> Option<Diagnostic> {
     let CheckKind::Http { ready, .. } = &check.check.kind else { return None };
-    if ready.is_empty() || pool.all_down != AllDownName::Open {
+    let gives_all = matches!(pool.all_down, AllDownName::Open | AllDownName::Last);
+    if ready.is_empty() || !gives_all {
         return None;
     }
     let span = pool.check.as_ref().map_or(pool.span, |check| check.span);

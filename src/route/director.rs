@@ -22,8 +22,8 @@ use super::row::Rows;
 use super::standing::Forced;
 use super::status::{ShownPenalty, shown_penalty};
 use super::{
-    AzState, Effects, Eligibility, Event, OverrideChange, Overrides, Pool, PoolAz, PoolId, ProbeAt,
-    Reason, Routing, RoutingTable, Saved, Target, Topology, Transition,
+    AzState, Effects, Eligibility, Event, Overrides, Pool, PoolAz, PoolId, ProbeAt, Reason,
+    Routing, RoutingTable, Saved, Target, Topology, Transition,
 };
 use crate::health::schedule::mix;
 use crate::health::{HealthState, Monitor, MonitorId, Outcome, Schedule, Verdict};
@@ -90,12 +90,11 @@ impl Director {
     pub fn start(
         routing: Routing,
         saved: &Saved,
-        mut overrides: Overrides,
+        overrides: Overrides,
         seed: u64,
         startup_wait: Duration,
         now: Now,
     ) -> (Self, Effects) {
-        let expired = overrides.expire(now.wall);
         let saved = &saved.at(now);
         let mut director = Self {
             routing: Routing { topology: Arc::default(), preferences: IdVec::new() },
@@ -139,10 +138,15 @@ impl Director {
         let own = director.routing.topology.azs.values().map(|az| saved.load(&az.name)).collect();
         director.restart_spilling(own, now);
         let mut effects = Effects::none(director.epoch);
+        // What ended while nobody was there ends as it would have: azs come back as pools say.
+        director.expire(now, &mut effects);
+        if !effects.overrides.is_empty() {
+            director.enforce(now, &mut BTreeMap::new(), &mut effects);
+            effects.transitions.clear();
+        }
         director.keep_all_safe(now, &mut effects);
         director.publication = Publication::new(director.all_routes());
 
-        effects.overrides = expired.into_iter().map(OverrideChange::Expired).collect();
         effects.probes = director.pending_probes();
         effects.routes = Some(director.routes());
         director.finish(&mut effects, now);
@@ -357,7 +361,7 @@ impl Director {
         match (before, trigger) {
             (_, Trigger::Override(said)) => (self.overridden(index, said), None),
             (AzState::Held { hold, .. }, _) => (Reason::Held(hold), None),
-            (AzState::Ramping(ramp), _) => (Reason::Ramping(ramp.over), None),
+            (AzState::Ramping(ramp), Trigger::Deadline) => (Reason::Ramping(ramp.over), None),
             (AzState::Suppressed { .. }, Trigger::Deadline) => (Reason::Trusted, None),
             (_, Trigger::Release) => (Reason::Released, None),
             (_, Trigger::Result(monitor, Verdict::Failure(cause) | Verdict::Unfit(cause))) => {

@@ -135,8 +135,13 @@ impl Director {
         let health = &mut self.pools[index.0].azs[usize::from(index.1)];
         let admitted = health.standing.admitted();
         let is_over = keeps_out(said) && !keeps_out(say) && !is_forced_up;
-        if !is_over || health.state != AzState::Eligible || admitted == Admits::ALL.eligible {
+        // What ramps beneath an override goes on from what clients have of it.
+        if !is_over || health.state.admits() <= admitted {
             return false;
+        }
+        match health.state {
+            AzState::Eligible | AzState::Ramping(_) => {}
+            _ => return false,
         }
         let failback = self.routing.topology.pools[index.0].failback;
         health.state = failback.begin_from(admitted, now.wall);
@@ -153,11 +158,9 @@ impl Director {
         }
         let awaits =
             |(index, _)| matches!(self.health(index).state, AzState::AwaitingRelease { .. });
-        if targets.iter().flat_map(|target| places(topology, target)).any(awaits) {
-            Ok(targets)
-        } else {
-            Err(none(WhyNot::NotAwaiting))
-        }
+        let waits = |target: &Target| places(topology, target).into_iter().any(awaits);
+        let waiting: Vec<Target> = targets.into_iter().filter(waits).collect();
+        if waiting.is_empty() { Err(none(WhyNot::NotAwaiting)) } else { Ok(waiting) }
     }
 
     pub(super) fn let_back(

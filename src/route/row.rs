@@ -183,7 +183,7 @@ pub(crate) struct Admits {
     pub(crate) eligible: u16,
     /// The tier that it is in for them.
     pub(crate) beyond: Tier,
-    /// For those from here on it is drained.
+    /// To those from here on it is not eligible, but alive: a drain leaves them others.
     pub(crate) undrained: u16,
 }
 
@@ -205,8 +205,8 @@ impl Rank {
     fn in_slot(self, slot: u16) -> InSlot {
         let Self { tier, goes_first, motion, admits } = self;
         let (tier, goes_first) = match tier {
-            Some(_) if slot >= admits.undrained => (Some(Tier::Drained), true),
             Some(Tier::Eligible) if slot >= admits.eligible => (Some(admits.beyond), true),
+            Some(Tier::Eligible) if slot >= admits.undrained => (Some(Tier::Alive), true),
             Some(_) | None => (tier, goes_first),
         };
         InSlot { tier, goes_first, motion, is_full: false }

@@ -102,8 +102,10 @@ impl Saved {
         if self.is_fresh(now) {
             return Cow::Borrowed(self);
         }
-        let awaiting_release = self.awaiting_release.clone();
-        Cow::Owned(Self { awaiting_release, ..Self::default() })
+        // What goes by the wall clock, or by nothing but an operator's word, is never too old.
+        let (awaiting_release, ramps) = (self.awaiting_release.clone(), self.ramps.clone());
+        let service = self.service.clone();
+        Cow::Owned(Self { awaiting_release, ramps, service, ..Self::default() })
     }
 
     /// The state of an az of a pool on its way back; of any other, that nothing is known.

@@ -6,7 +6,8 @@
 //! - A drain or force-down of an endpoint counts it as not up and keeps it from clients. An az
 //!   that can give no endpoint of a family it can't be without is as good as drained.
 //! - A drain of an az leaves it for the last resort of a pool that fails open, with its drained
-//!   endpoints; a force-down for nothing. A drain to a share leaves it the slots below that.
+//!   endpoints; a force-down for nothing. A drain to a share leaves it the slots below that, and the others
+//!   while no other az is eligible.
 //! - Drain and force-down beat force-up, whichever of them is of the az and whichever of an endpoint.
 
 use std::collections::BTreeMap;

@@ -62,8 +62,10 @@ stories! {
     clean_loss
     could_not_probe
     drain
+    drain_ended_while_down
     drain_measured
     drain_share
+    drain_share_closed
     drain_short_ttl
     drained_endpoint
     drained_family
