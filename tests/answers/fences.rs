@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use meridian::answer::explain::{FenceOf, FencedOut};
 use meridian::answer::{Question, Request, Snapshot, Transport, answer, explain};
-use meridian::route::{Override, OverrideKind};
+use meridian::route::{Override, OverrideKind, Share};
 use meridian::time::Wall;
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_oneof, proptest};
@@ -46,12 +46,18 @@ names = { open = "open", closed = "closed", last = "last", back = "back", heavy 
 check.web = { type = "tcp", port = 80 }
 [pool.open]
 policy = "nearest"
+failback = "ramp"
+ramp = "20s"
+min_live = 1
 (POOL)
 [pool.closed]
 all_down = "closed"
+failback = "manual"
 (POOL)
 [pool.last]
 all_down = "last"
+failback = "ramp"
+ramp = "20s"
 (POOL)
 [pool.back]
 all_down = "fallback"
@@ -196,6 +202,7 @@ enum Happening {
     Fails(&'static str),
     Restored(&'static str),
     Given(OverrideKind, &'static str),
+    DrainedTo(u8, &'static str),
     Passes(u64),
     Restarts,
 }
@@ -206,6 +213,10 @@ impl Happening {
             Self::Fails(az) => world.fail(az),
             Self::Restored(az) => world.restore(az),
             Self::Given(kind, target) => world.give(order(world, kind, target)),
+            Self::DrainedTo(percent, target) => {
+                let to = Share::percent(percent).unwrap();
+                world.give(Override { to, ..order(world, OverrideKind::Drain, target) });
+            }
             Self::Passes(seconds) => drop(world.pass(Duration::from_secs(seconds))),
             Self::Restarts => world.restart(),
         }
@@ -232,6 +243,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => az().prop_map(Happening::Restored),
         4 => (select(KINDS.to_vec()), select(targets.to_vec()))
             .prop_map(|(kind, target)| Happening::Given(kind, target)),
+        2 => (1..100_u8, select(targets[..9].to_vec()))
+            .prop_map(|(percent, target)| Happening::DrainedTo(percent, target)),
         2 => (1..12_u64).prop_map(Happening::Passes),
         1 => Just(Happening::Restarts),
     ]
@@ -278,7 +291,7 @@ static QUERIES: LazyLock<Vec<Query>> = LazyLock::new(|| {
 fn order(world: &World, kind: OverrideKind, target: &str) -> Override {
     Override {
         kind,
-        to: meridian::route::Share::NONE,
+        to: Share::NONE,
         given: target.into(),
         targets: world.director.expand(target).unwrap(),
         reason: "a test".into(),

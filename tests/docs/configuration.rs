@@ -159,7 +159,7 @@ fn table(section: &str) -> &'static KeyTable {
         "[pool.NAME.safety]" => "a safety rule",
         section => section,
     };
-    TABLES.into_iter().find(|table| table.header == header).unwrap()
+    TABLES.iter().find(|table| table.header == header).unwrap()
 }
 
 /// The examples of a part of the page, one behind the other.
