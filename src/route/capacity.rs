@@ -55,7 +55,7 @@ impl Director {
 
     /// Takes in how many queries there were for each preference of a pool, all of them since the same time. By
     /// them an az's load is divided if it reports it, all pools of it have them, and they are at least
-    /// [`ENOUGH`]; by addresses otherwise.
+    /// a thousand; by addresses otherwise.
     pub fn learn_queries(&mut self, queries: BTreeMap<PoolId, Box<[u64]>>) {
         self.spilling.queries = queries;
     }

@@ -1,7 +1,7 @@
 //! What the director decides, in the form that answers are compiled from: for each pool, the az
 //! that each preference gets now, and the addresses that each az gives.
 //!
-//! Rows ([`super::row`]) are built from preferences and ranks alone, so that pools which share both
+//! Rows (`row`) are built from preferences and ranks alone, so that pools which share both
 //! share a row and the loss of an az builds one row for each distinct pair, not for each pool.
 
 use std::collections::HashMap;
