@@ -38,7 +38,7 @@ use wait::Condition;
 
 pub use check::{Checked, Summary};
 pub use manual::{Page, completions, pages};
-pub use simulate::{AzLoad, AzLoss, Loss, PoolFence, PoolLoss, Simulated};
+pub use simulate::{AzLoad, AzLoss, Loss, LostServed, PoolFence, PoolLoss, Simulated};
 pub use wait::{Awaited, Waited};
 
 /// An authoritative DNS server that answers with the nearest healthy availability zone.

@@ -1,5 +1,7 @@
 //! `meridian simulate`: where clients would go if azs were lost, by the daemon's own code.
 
+mod served;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::Read;
@@ -15,12 +17,14 @@ use crate::config::suggestion::{did_you_mean, list};
 use crate::control::load::{self, Loaded, Occasion, Report};
 use crate::diag::Sources;
 use crate::geo::Demand;
-use crate::route::status::CapacityStatus;
+use crate::route::status::{CapacityStatus, Status};
 use crate::route::{AllDown, AzId, Pool, PoolId, Rehearsal, Topology};
 
 use super::output::{self, Failure};
 use super::socket::environment;
 use super::{Printed, Simulate, check};
+
+pub use served::LostServed;
 
 /// What came of a simulation, for programs.
 #[derive(Debug, Serialize)]
@@ -82,6 +86,8 @@ pub struct PoolLoss {
     pub fences: Vec<PoolFence>,
     /// The limits that break.
     pub broken: Vec<String>,
+    /// The lost azs that clients are given all the same.
+    pub served: Vec<LostServed>,
     /// The lost azs of the pool of which an endpoint is not probed, and so is given on.
     pub unprobed: Vec<String>,
 }
@@ -254,7 +260,7 @@ fn run(loaded: &Loaded, losses: &[Vec<AzId>], pools: &[PoolId], stated: &Stated)
         output::error(format_args!("{nowhere} {country}: its demand is left out"));
     }
     let name = |&az: &AzId| topology.azs[az].name.clone();
-    let (mut told, mut after) = (vec![], vec![]);
+    let (mut told, mut after, mut statuses) = (vec![], vec![], vec![]);
     for lost in losses {
         let mut rehearsal = Rehearsal::calm(routing.clone());
         rehearsal.lose(lost);
@@ -267,13 +273,15 @@ fn run(loaded: &Loaded, losses: &[Vec<AzId>], pools: &[PoolId], stated: &Stated)
             broken: broken.into_iter().map(|broken| broken_text(&broken, 0.0)).collect(),
         });
         after.push(snapshot(rehearsal.routes()));
+        statuses.push(rehearsal.status());
     }
     for &pool in pools {
         let simulations =
             Simulation::run(&before, &after, pool, &stated.demand).unwrap_or_default();
-        for ((loss, lost), simulation) in told.iter_mut().zip(losses).zip(&simulations) {
+        let told = told.iter_mut().zip(losses).zip(&statuses).zip(&simulations);
+        for (((loss, lost), status), simulation) in told {
             if is_of(topology, pool, lost) {
-                loss.pools.push(pool_loss(topology, pool, lost, simulation));
+                loss.pools.push(pool_loss(topology, pool, lost, simulation, status));
             }
         }
     }
@@ -312,7 +320,9 @@ fn pool_loss(
     pool: PoolId,
     lost: &[AzId],
     simulation: &Simulation,
+    status: &Status,
 ) -> PoolLoss {
+    let served = served::served(topology, pool, lost, simulation, status);
     let Simulation { demand, moved, unanswered, added, azs, fences, .. } = simulation;
     let pool = &topology.pools[pool];
     let broken = simulation.broken();
@@ -337,7 +347,12 @@ fn pool_loss(
         added_km_99: added.most,
         azs: concerned.map(|(id, az)| az_loss(topology, id, az)).collect(),
         fences: fences.iter().map(fence).collect(),
-        broken: broken.iter().map(|broken| broken_text(broken, *demand)).collect(),
+        broken: broken
+            .iter()
+            .map(|broken| broken_text(broken, *demand))
+            .chain(served::broken(&served, |part| share(part, *demand)))
+            .collect(),
+        served,
         unprobed: unprobed.map(|az| topology.azs[az.az].name.clone()).collect(),
     }
 }
@@ -407,6 +422,7 @@ fn table(simulated: &Simulated) -> String {
                 loss.lost.join(" "),
                 share(pool.moved, pool.demand),
                 share(pool.unanswered, pool.demand),
+                share(served::demand(pool), pool.demand),
                 most.map_or_else(|| "-".into(), |az| az.name.clone()),
                 most.map_or_else(|| "-".into(), |az| share(az.before, pool.demand)),
                 most.map_or_else(|| "-".into(), |az| share(az.after, pool.demand)),
@@ -415,8 +431,10 @@ fn table(simulated: &Simulated) -> String {
                 if pool.broken.is_empty() { "-".into() } else { pool.broken.join(", ") },
             ])
         });
-        let head =
-            ["lost", "moves", "nothing", "most to", "share", "after", "added km", "99 %", "breaks"];
+        let head = [
+            "lost", "moves", "nothing", "dead", "most to", "share", "after", "added km", "99 %",
+            "breaks",
+        ];
         let _ = write!(text, "\n{name}\n{}", columns(&head, rows));
     }
     let broken: Vec<_> = simulated.losses.iter().filter(|loss| !loss.broken.is_empty()).collect();

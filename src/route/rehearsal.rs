@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::status::CapacityStatus;
+use super::status::{CapacityStatus, Status};
 use super::{AzId, Director, Effects, Event, Overrides, Routing, RoutingTable, Saved};
 use crate::health::{Cause, MonitorId, Outcome, Verdict};
 use crate::time::{Monotonic, Now, Wall};
@@ -55,6 +55,11 @@ impl Rehearsal {
     /// What azs with a capacity carry now, in the order of their names.
     pub fn capacity(&self) -> Vec<CapacityStatus> {
         self.director.capacity_status()
+    }
+
+    /// What is known of every az now.
+    pub fn status(&self) -> Status {
+        self.director.status(self.now)
     }
 
     /// As many such results of each monitor as it takes, a round a second.

@@ -6,7 +6,8 @@ use meridian::answer::explain::{
     Verdict,
 };
 use meridian::cli::{
-    Awaited, AzLoad, AzLoss, Checked, Loss, PoolFence, PoolLoss, Simulated, Summary, Waited,
+    Awaited, AzLoad, AzLoss, Checked, Loss, LostServed, PoolFence, PoolLoss, Simulated, Summary,
+    Waited,
 };
 use meridian::control::load::Counts;
 use meridian::control::orders::{Change, Deed, Entry};
@@ -311,6 +312,7 @@ pub(crate) fn simulated() -> Simulated {
         azs: vec![az],
         fences: vec![PoolFence { rule: Some(1), az: "singapore".into(), demand: 2.0 }],
         broken: vec!["1 % of demand is given nothing".into()],
+        served: vec![LostServed { az: "mumbai".into(), demand: 1.0, why: "rule `eu`".into() }],
         unprobed: vec!["mumbai".into()],
     };
     let load = AzLoad {

@@ -94,6 +94,27 @@ fn clients_who_are_left_with_nothing_are_a_broken_limit() {
 }
 
 #[test]
+fn a_lost_az_that_a_rule_keeps_is_a_broken_limit_with_the_rule() {
+    let fleet = Fleet::new();
+    let host = fleet.host(&POLICY.replace("hold =", "min_live = 3\nhold ="));
+    let ended = host.meridian(&["simulate", "--lose", "paris"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let told = "99.6 % of demand is given paris, which is lost: \
+                rule `min_live` needs paris, saopaulo and sydney";
+    assert!(ended.out.contains(told), "{ended:?}");
+}
+
+#[test]
+fn lost_azs_that_the_last_resort_gives_are_a_broken_limit() {
+    let fleet = Fleet::new();
+    let host = fleet.host(POLICY);
+    let all = ["simulate", "--lose", "sydney", "--lose", "paris", "--lose", "saopaulo"];
+    let ended = host.meridian(&all);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.out.contains("which is lost: `all_down` of pool app.example:web"), "{ended:?}");
+}
+
+#[test]
 fn what_can_not_be_simulated_is_told_with_its_place() {
     let host = Fleet::new().host(POLICY);
     let told = host.meridian(&["simulate", "--lose", "sidney"]).failure(2);
