@@ -129,6 +129,7 @@ impl Director {
             before: azs.iter().map(AzHealth::is_in_service).collect(),
             eligible_after: stands.iter().map(Standing::is_eligible).collect(),
             after: azs.iter().zip(&stands).map(keeps).collect(),
+            is_given: pool.azs.iter().map(|az| !topology.is_outside_fence(pool, az.az)).collect(),
         }
     }
 }
@@ -141,6 +142,8 @@ struct Change {
     eligible_after: Vec<bool>,
     /// In service, with what is kept already.
     after: Vec<bool>,
+    /// Within the pool's fence.
+    is_given: Vec<bool>,
 }
 
 impl Change {
@@ -159,7 +162,7 @@ impl Change {
     fn remedy(&self, need: &Need, name: &dyn Fn(u16) -> String) -> Remedy {
         let judged = self.judged_by(need);
         let azs = need.azs();
-        let missing = |at: &u16| !judged[usize::from(*at)];
+        let missing = |at: &u16| !judged[usize::from(*at)] && self.is_given[usize::from(*at)];
         let taken: BTreeSet<u16> = self.taken().collect();
         let others: Vec<u16> =
             azs.iter().copied().filter(|at| missing(at) && !taken.contains(at)).collect();

@@ -16,8 +16,11 @@ use crate::time::{Now, Wall};
 pub struct ShownKept {
     /// The rules that would break without it.
     pub rules: Vec<NeededRule>,
-    /// The azs that are not in service, each of which would do in its place.
+    /// The azs that are lost, each of which would do in its place.
     pub instead: Vec<String>,
+    /// The azs that operators keep out, each of which would do in its place.
+    #[serde(default)]
+    pub overridden: Vec<String>,
     /// When the pace may let it go, if that is what keeps it.
     pub until: Option<Wall>,
 }
@@ -31,18 +34,23 @@ pub struct NeededRule {
     pub needs: String,
 }
 
-/// As in ``rule `eu` needs 1 of dublin, frankfurt; until it or dublin is up``.
+/// As in ``rule `eu` needs 1 of dublin, frankfurt; until it is up or the override of dublin is
+/// cleared``.
 impl fmt::Display for ShownKept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rules, instead, until } = self;
+        let Self { rules, instead, overridden, until } = self;
         let rules: Vec<String> = rules.iter().map(NeededRule::to_string).collect();
         write!(f, "{}; until ", Listed(&rules, "and"))?;
+        if let Some(until) = until {
+            write!(f, "{} or ", until.to_second())?;
+        }
         let up: Vec<String> =
             [String::from("it")].into_iter().chain(instead.iter().cloned()).collect();
-        match until {
-            Some(until) => write!(f, "{} or {} is up", until.to_second(), Listed(&up, "or")),
-            None => write!(f, "{} is up", Listed(&up, "or")),
+        write!(f, "{} is up", Listed(&up, "or"))?;
+        if !overridden.is_empty() {
+            write!(f, " or the override of {} is cleared", Listed(overridden, "or"))?;
         }
+        Ok(())
     }
 }
 
@@ -65,7 +73,10 @@ impl Director {
         let needs_it = |need: &Need, others: &[bool]| need.is_met(&with) && !need.is_met(others);
         let breaking = safety.rules.iter().filter(|rule| needs_it(&rule.need, &without));
         let breaking: Vec<_> = breaking.collect();
-        let out = (0u16..).zip(azs).filter(|(_, az)| !az.service.is_in).map(|(at, _)| at);
+        let is_given =
+            |at: u16| !self.routing.topology.is_outside_fence(pool, pool.azs[usize::from(at)].az);
+        let out = (0u16..).zip(azs).filter(|(at, az)| !az.service.is_in && is_given(*at));
+        let out = out.map(|(at, _)| at);
         let would_do = |at: &u16| {
             let mut others = without.clone();
             others[usize::from(*at)] = true;
@@ -79,8 +90,12 @@ impl Director {
         let pace = safety.pace.filter(|_| rules.is_empty());
         let until = pace.and_then(|_| self.pools[id].paced);
         rules.extend(pace.map(|pace| needed(pace, azs.len())));
-        let instead = out.filter(would_do).map(name).collect();
-        Some(ShownKept { rules, instead, until: until.map(|until| now.wall_at(until)) })
+        let is_overridden = |at: &u16| azs[usize::from(*at)].standing.is_out();
+        let (overridden, instead): (Vec<u16>, Vec<u16>) =
+            out.filter(would_do).partition(is_overridden);
+        let [instead, overridden] =
+            [instead, overridden].map(|azs| azs.into_iter().map(name).collect());
+        Some(ShownKept { rules, instead, overridden, until: until.map(|until| now.wall_at(until)) })
     }
 
     /// The rules of a pool that do not hold, since operators keep from clients what they need.

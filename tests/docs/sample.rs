@@ -33,7 +33,8 @@ fn rule() -> NeededRule {
 /// By rules.
 fn kept() -> Option<ShownKept> {
     let instead = vec!["dublin".into()];
-    Some(ShownKept { rules: vec![rule()], instead, until: Some(Wall::default()) })
+    let overridden = vec!["dublin".into()];
+    Some(ShownKept { rules: vec![rule()], instead, overridden, until: Some(Wall::default()) })
 }
 
 /// Of something.

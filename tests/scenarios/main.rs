@@ -109,6 +109,7 @@ stories! {
     ramp
     restart
     restart_disputed
+    safety_fence
     safety_force_down
     safety_min_live
     safety_pace
