@@ -123,7 +123,7 @@ impl Director {
             for (position, before) in self.settle(id, safety, now, effects) {
                 touched.entry(id).or_default().insert(position);
                 if before.is_in != self.health((id, position)).service.is_in {
-                    let transition = self.moved((id, position), now);
+                    let transition = self.moved((id, position), before, now);
                     effects.transitions.push(transition);
                 }
             }
@@ -211,10 +211,12 @@ impl Director {
     }
 
     /// The transition of an az that is in service now and was not, or the other way round.
-    fn moved(&mut self, index: PoolAzIndex, now: Now) -> Transition {
-        let Service { is_in, is_kept, .. } = self.health(index).service;
+    fn moved(&mut self, index: PoolAzIndex, before: Service, now: Now) -> Transition {
+        let AzHealth { standing, service: Service { is_in, is_kept, .. }, .. } = self.health(index);
+        let (is_in, is_kept, is_out) = (*is_in, *is_kept, standing.is_out());
         let (reason, first_failure) = match self.reasons.remove(&index) {
             _ if is_kept => (Reason::Kept, None),
+            _ if before.is_kept && !is_in && !is_out => (Reason::LetGo, None),
             Some(reason) => reason,
             None if is_in => (Reason::Up, None),
             None => (Reason::LetGo, None),
