@@ -44,15 +44,15 @@ fn a_slot_has_a_say_in_what_a_share_of_clients_is_given() {
 }
 
 #[test]
-fn a_slot_has_a_say_where_it_leaves_a_share_of_clients_to_the_fallback() {
+fn a_slot_has_a_say_in_the_tier_of_who_is_beyond_a_share_and_has_nobody_else() {
     let mut world = settled();
     world.fail("tokyo");
     drain(&mut world, "sydney");
-    // Who is beyond Sydney's share is answered by the fallback, which knows no slots.
     let snapshot = world.snapshot();
     let decided = |third| decide(&snapshot, world.pool("example:fallen"), [1, 0, third, 9].into());
     let decisions: Vec<_> = (0..=255).filter_map(decided).collect();
-    assert!(decisions.iter().any(|decision| decision.az != decisions[0].az));
+    assert!(decisions.iter().any(|decision| decision.tier != decisions[0].tier));
+    assert!(decisions.iter().all(|decision| decision.az == decisions[0].az));
     assert!(decisions.iter().all(|decision| decision.goes_by_slot));
 }
 
