@@ -84,7 +84,7 @@ pub(super) fn list(arguments: &Printed) -> Result<(), Failure> {
 /// An override in a line.
 pub(super) fn line(order: &Override) -> String {
     let Override { kind, to, given, reason, by, until, .. } = order;
-    let share = if to.is_none() { String::new() } else { format!(" to {to}") };
+    let share = to.clause();
     format!("{kind} of {given}{share} until {until} by {by}: {reason}{}", expansion(order))
 }
 

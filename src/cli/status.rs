@@ -195,7 +195,7 @@ fn measured_up(az: &AzStatus, now: Wall) -> String {
 
 /// What an operator ordered.
 fn forced(ShownOverride { kind, to, reason, until, .. }: &ShownOverride) -> String {
-    let share = if to.is_none() { String::new() } else { format!(" to {to}") };
+    let share = to.clause();
     format!("{}{share} until {until} ({reason})", kind.participle())
 }
 

@@ -375,7 +375,9 @@ impl Control {
                 KeepingChange::Kept(why) => {
                     tracing::warn!("{target} is kept in service by safety rules: {why}");
                 }
-                KeepingChange::Eligible => tracing::info!("{target} is kept no more: it is up"),
+                KeepingChange::Eligible => {
+                    tracing::info!("{target} is kept no more: it is eligible")
+                }
                 KeepingChange::LetGo => tracing::info!("{target} is kept no more"),
             }
         }

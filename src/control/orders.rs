@@ -454,10 +454,11 @@ impl Control {
                 if let Err(error) = self.is_allowed(&order, even_if_last, now) {
                     return self.refuse(order, error, reply, now);
                 }
-                let Override { kind, given, by, reason, until, .. } = &order;
+                let Override { kind, to, given, by, reason, until, .. } = &order;
+                let share = to.clause();
                 tracing::info!(
                     %kind, given, by, %until,
-                    "{kind} of {given} by {by} until {until}: {reason}"
+                    "{kind} of {given}{share} by {by} until {until}: {reason}"
                 );
                 let ordered = self.put_in_force(Event::Override(order.clone()), order, now);
                 let _ = reply.send(Ok(ordered));

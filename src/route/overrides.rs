@@ -70,6 +70,11 @@ impl Share {
         *self == Self::NONE
     }
 
+    /// What a sentence says of it behind the target of a drain: ` to 20%`, or nothing.
+    pub fn clause(self) -> String {
+        if self.is_none() { String::new() } else { format!(" to {self}") }
+    }
+
     /// How many slots it is.
     pub(super) fn slots(self) -> u16 {
         ((Slot::COUNT * usize::from(self.0) + 50) / 100) as u16

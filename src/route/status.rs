@@ -195,7 +195,7 @@ pub struct ShownOverride {
 impl fmt::Display for ShownOverride {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, to, given: _, reason, by, given_at: _, until } = self;
-        let share = if to.is_none() { String::new() } else { format!(" to {to}") };
+        let share = to.clause();
         write!(f, "{}{share} by {by} until {} ({reason})", kind.participle(), until.to_second())
     }
 }

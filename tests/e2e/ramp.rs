@@ -52,12 +52,14 @@ fn clients_come_back_over_a_ramp_each_once() {
 fn a_drain_in_steps_moves_each_client_once() {
     let fleet = Fleet::new();
     let host = fleet.host(POLICY);
-    let daemon = host.start();
+    let mut daemon = host.start();
     let mut before = at_home(&daemon);
     assert!(before.len() > 100);
     for share in ["60%", "30%", "0%"] {
         let order = ["drain", "sydney", "--to", share, "--for", "1h", "--reason", "in steps"];
         host.meridian(&order).success();
+        let to = if share == "0%" { String::new() } else { format!(" to {share}") };
+        daemon.wait(&format!("drain of sydney{to} by uid "));
         let after = at_home(&daemon);
         assert!(after.len() < before.len() && after.is_subset(&before), "{share}");
         before = after;

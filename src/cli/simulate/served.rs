@@ -58,7 +58,7 @@ pub(super) fn broken(of: &[LostServed], share: impl Fn(f64) -> String) -> Vec<St
 
 /// The share of a pool's demand that is given a lost az.
 pub(super) fn demand(pool: &PoolLoss) -> f64 {
-    pool.served.iter().map(|of| of.demand).sum()
+    pool.served.iter().map(|of| of.demand).fold(0.0, |sum, demand| sum + demand)
 }
 
 /// As in ``rule `eu` needs 1 of dublin, frankfurt``; the times of a rehearsal are nobody's.
